@@ -1,0 +1,53 @@
+# The commands of this project. `make help` lists them.
+JOBS ?= $(shell nproc)
+RELEASE := build/release
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test test-long test-sanitize lint bench fuzz install clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## install what building and testing need (root or sudo)
+	@tools/install-dependencies.sh build
+
+build: deps ## build build/release/seawall
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build --preset release -j $(JOBS)
+build: | build-folder
+build-folder:
+	@mkdir -p build
+.PHONY: build-folder
+
+demo: build ## the main job on real data, before your eyes, in two minutes
+	@tools/demo/run.sh $(RELEASE)/seawall
+
+test: build ## every suite once, at a bounded size
+	@ctest --preset release -j $(JOBS)
+
+test-long: build ## the same code with bigger numbers: hours
+	@SEAWALL_LONG=1 ctest --preset release -j $(JOBS) --timeout 86400
+
+test-sanitize: deps build-folder ## the quick tests under AddressSanitizer and UBSan
+	@cmake --preset dev >build/configure-dev.log 2>&1 || { cat build/configure-dev.log; exit 1; }
+	@cmake --build --preset dev -j $(JOBS)
+	@ctest --preset dev -j $(JOBS)
+
+lint: build ## clang-format, clang-tidy, and the rooms
+	@tools/install-dependencies.sh lint
+	@tools/tidy.py
+	@tools/lint.sh
+
+bench: build ## our figures beside a peer's, on this machine
+	@bench/run.sh
+
+fuzz: build-folder ## build and run each fuzz target for a minute
+	@tools/install-dependencies.sh fuzz
+	@cmake --preset fuzz >build/configure-fuzz.log 2>&1 || { cat build/configure-fuzz.log; exit 1; }
+	@cmake --build --preset fuzz -j $(JOBS)
+	@tools/fuzz.sh 60
+
+install: build ## install below PREFIX (default /usr/local)
+	@cmake --install $(RELEASE) --prefix $${PREFIX:-/usr/local}
+
+clean: ## remove build/
+	@rm -rf build

@@ -1,0 +1,25 @@
+# Compiler settings that every target shares.
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+                    -Wno-missing-field-initializers -fno-omit-frame-pointer)
+add_compile_definitions(_FILE_OFFSET_BITS=64 _GNU_SOURCE SPDLOG_FMT_EXTERNAL)
+
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  add_compile_options(-O2 -g1)
+  add_compile_definitions(_FORTIFY_SOURCE=2)
+  add_link_options(-Wl,--as-needed,-z,relro,-z,now)
+endif()
+
+if(SEAWALL_SANITIZE)
+  add_compile_options(-fsanitize=${SEAWALL_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${SEAWALL_SANITIZE})
+endif()

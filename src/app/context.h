@@ -1,0 +1,47 @@
+// Turns a policy file into live objects. What cannot be had is thrown when it is asked for, not
+// before.
+#pragma once
+
+#include <memory>
+
+#include "policy/policy.h"
+#include "provider/native_cluster.h"
+#include "repository/repository.h"
+#include "storage/object_store.h"
+
+namespace app {
+
+// Where the policy is: what the user named, else $SEAWALL_POLICY, ./seawall.yaml,
+// /etc/seawall/seawall.yaml.
+base::Path find_policy(const std::optional<std::string>& given);
+
+// The store of this URL ("file:///path"). Throws invalid for one that this build has no store for.
+std::unique_ptr<storage::ObjectStore> open_store(const std::string& url);
+
+// The libpq URI that the policy's database.url leads to. Throws absent when its variable or file is
+// not there.
+std::string connection_url(const policy::ConnectionSource& source);
+
+class Context {
+ public:
+  explicit Context(const base::Path& policy_file);
+
+  const policy::Policy& policy() const { return policy_; }
+  const base::Path& policy_file() const { return policy_file_; }
+  storage::ObjectStore& store();
+  // Throws absent, with what to do, when `seawall apply` has not made it yet.
+  repository::Repository repository(std::stop_token stop);
+  provider::NativeCluster cluster() const;
+  // The database that the policy is about, by name, without connecting.
+  std::string cluster_database() const;
+  // The tier of dumps by that name, or the only one for an empty name. Throws invalid.
+  const policy::DumpTier& dump_tier(const std::string& name) const;
+  unsigned threads() const;
+
+ private:
+  base::Path policy_file_;
+  policy::Policy policy_;
+  std::unique_ptr<storage::ObjectStore> store_;
+};
+
+}  // namespace app

@@ -1,0 +1,61 @@
+#include "base/process.h"
+
+#include <signal.h>
+
+#include "testing/errors.h"
+
+namespace base {
+namespace {
+
+TEST(Process, gives_output_errors_and_exit_code_each_for_itself) {
+  const Output output = run({.arguments = {"sh", "-c", "echo out; echo err >&2; exit 3"},
+                             .environment = {},
+                             .folder = {}});
+  EXPECT_EQ(output.output, "out\n");
+  EXPECT_EQ(output.errors, "err");
+  EXPECT_EQ(output.exit_code, 3);
+}
+
+TEST(Process, tells_the_signal_that_ended_it) {
+  EXPECT_EQ(
+      run({.arguments = {"sh", "-c", "kill -9 $$"}, .environment = {}, .folder = {}}).exit_code,
+      128 + SIGKILL);
+}
+
+TEST(Process, adds_variables_and_has_no_standard_input) {
+  const Output output = run({.arguments = {"sh", "-c", "cat; echo $SECRET; pwd"},
+                             .environment = {{"SECRET", "a b"}},
+                             .folder = "/"});
+  EXPECT_EQ(output.output, "a b\n/\n");
+}
+
+TEST(Process, is_never_blocked_by_its_own_talk) {
+  const Output output =
+      run({.arguments = {"sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' e >&2; echo done"},
+           .environment = {},
+           .folder = {}});
+  EXPECT_EQ(output.output, "done\n");
+  EXPECT_EQ(output.errors.size(), 16 * KiB);
+}
+
+TEST(Process, says_so_when_the_program_is_not_there) {
+  EXPECT_ERROR(absent, run({.arguments = {"/no/such/program"}, .environment = {}, .folder = {}}));
+  EXPECT_FALSE(find_program("no-such-program-anywhere"));
+  EXPECT_TRUE(find_program("sh"));
+  EXPECT_ERROR(unavailable,
+               run_or_throw({.arguments = {"false"}, .environment = {}, .folder = {}}));
+}
+
+TEST(Process, is_told_to_end_when_it_is_dropped) {
+  pid_t pid = 0;
+  {
+    const Process process =
+        Process::start({.arguments = {"sleep", "1000"}, .environment = {}, .folder = {}});
+    pid = process.pid();
+    EXPECT_EQ(kill(pid, 0), 0);
+  }
+  EXPECT_EQ(kill(pid, 0), -1) << "it is still there";
+}
+
+}  // namespace
+}  // namespace base

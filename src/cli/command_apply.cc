@@ -1,0 +1,32 @@
+#include "cli/command.h"
+#include "repository/policy_log.h"
+
+namespace cli {
+
+namespace {
+
+void apply(const Globals& globals) {
+  app::Context context = globals.context();
+  const repository::Repository repository = repository::Repository::create_or_open(
+      context.store(), base::system_clock().now(), globals.token());
+  provider::NativeCluster cluster = context.cluster();
+  const repository::Epoch epoch = repository.epoch_for(cluster.identity(), globals.token());
+  repository::keep_policy(repository, base::read_text_file(context.policy_file()),
+                          base::system_clock().now(), globals.token());
+  if (globals.json) {
+    print_json({{"repository", context.store().url()}, {"epoch", epoch.number.value}});
+    return;
+  }
+  fmt::print("repository {} is ready for the cluster with system identifier {} (epoch {})\n",
+             context.store().url(), epoch.system_identifier, epoch.number.value);
+}
+
+}  // namespace
+
+void add_apply(CLI::App& program, Globals& globals) {
+  CLI::App* command = program.add_subcommand("apply", "make what the policy needs: the repository");
+  command->footer("Example:\n  seawall --policy seawall.yaml apply");
+  command->callback([&globals] { apply(globals); });
+}
+
+}  // namespace cli

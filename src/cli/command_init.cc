@@ -1,0 +1,105 @@
+#include <fcntl.h>
+
+#include "cli/command.h"
+#include "policy/preset.h"
+
+namespace cli {
+
+namespace {
+
+struct InitOptions {
+  std::string preset;
+  std::string url;
+  std::string store = "/var/backups";
+  std::string output;
+};
+
+policy::FoundDatabase look_at(const std::string& url, const std::string& store) {
+  postgres::Connection connection(url);
+  policy::FoundDatabase found;
+  found.name = connection.query("select current_database()").text(0, 0);
+  found.url = url;
+  found.data_directory =
+      connection.query("select setting from pg_settings where name = 'data_directory'").empty()
+          ? std::nullopt
+          : std::optional(connection.setting("data_directory"));
+  found.bytes = static_cast<uint64_t>(
+      connection.query("select pg_database_size(current_database())").number(0, 0));
+  found.time_zone = connection.setting("TimeZone");
+  found.repository_store = fmt::format("file://{}/{}/repository", store, found.name);
+  found.dumps_store = fmt::format("file://{}/{}/dumps", store, found.name);
+  const postgres::Rows tables = connection.query(
+      "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+      "where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' "
+      "order by 1, 2");
+  for (size_t row = 0; row < tables.size(); ++row)
+    found.tables.push_back({tables.text(row, 0), tables.text(row, 1)});
+  return found;
+}
+
+std::string policy_text(const InitOptions& options) {
+  if (options.preset.empty()) {
+    if (options.url.empty()) {
+      throw base::Error(
+          base::ErrorKind::invalid, "neither a preset nor a database is given",
+          "seawall init --preset breezycorp, or seawall init --database postgresql:///mydb");
+    }
+    return policy::commented_policy(look_at(options.url, options.store));
+  }
+  if (options.preset != "breezycorp") {
+    throw base::Error(base::ErrorKind::invalid,
+                      fmt::format("there is no preset '{}'", options.preset),
+                      "there is: breezycorp");
+  }
+  policy::PresetPlaces places;
+  places.repository_store = fmt::format("file://{}/breezycorp/repository", options.store);
+  places.dumps_store = fmt::format("file://{}/breezycorp/dumps", options.store);
+  if (!options.url.empty()) places.database_url = options.url;
+  return policy::preset_breezycorp(places);
+}
+
+void init(const Globals& globals, const InitOptions& options) {
+  const std::string text = policy_text(options);
+  policy::parse(text, "the new policy");  // what we write, we can read
+  if (options.output == "-") {
+    fmt::print("{}", text);
+    return;
+  }
+  const base::Path path = options.output;
+  if (std::filesystem::exists(path)) {
+    throw base::Error(base::ErrorKind::conflict, fmt::format("{} is there already", path.string()),
+                      "name another file with --output, or - for standard output");
+  }
+  base::write_file_durably(path, base::as_bytes(text), 0640);
+  if (globals.json) {
+    print_json({{"policy", path.string()}});
+  } else {
+    fmt::print("wrote {}: read it, then 'seawall --policy {} check'\n", path.string(),
+               path.string());
+  }
+}
+
+}  // namespace
+
+void add_init(CLI::App& program, Globals& globals) {
+  CLI::App* command = program.add_subcommand(
+      "init", "write a commented policy: from a preset, or by looking at a database");
+  auto options = std::make_shared<InitOptions>();  // outlives this function with the callback
+  command->add_option("--preset", options->preset, "a strategy to begin with: breezycorp")
+      ->type_name("NAME");
+  command->add_option("--database", options->url, "the database, as a libpq URI without password")
+      ->type_name("URL");
+  command->add_option("--store", options->store, "the folder that repository and dumps go below")
+      ->type_name("FOLDER")
+      ->capture_default_str();
+  command->add_option("-o,--output", options->output, "where to write it; - is standard output")
+      ->type_name("FILE")
+      ->default_str("seawall.yaml");
+  options->output = "seawall.yaml";
+  command->footer(
+      "Examples:\n  seawall init --preset breezycorp\n  seawall init --database postgresql:///shop "
+      "-o /etc/seawall/seawall.yaml");
+  command->callback([&globals, options] { init(globals, *options); });
+}
+
+}  // namespace cli

@@ -1,0 +1,79 @@
+#include "crypto/digest.h"
+
+#include <openssl/evp.h>
+#include <xxhash.h>
+
+#include "base/error.h"
+
+namespace crypto {
+
+HashKey HashKey::random() {
+  HashKey key;
+  base::fill_random(key.secret_);
+  return key;
+}
+
+HashKey HashKey::from(base::ByteView bytes) {
+  if (bytes.size() != size) {
+    throw base::error(base::ErrorKind::corrupt, "the hash key has {} bytes, not {}", bytes.size(),
+                      size);
+  }
+  HashKey key;
+  std::copy(bytes.begin(), bytes.end(), key.secret_.begin());
+  return key;
+}
+
+namespace {
+Digest canonical(XXH128_hash_t hash) {
+  XXH128_canonical_t bytes;
+  XXH128_canonicalFromHash(&bytes, hash);
+  Digest digest;
+  static_assert(sizeof bytes.digest == sizeof digest.bytes);
+  std::memcpy(digest.bytes.data(), bytes.digest, sizeof bytes.digest);
+  return digest;
+}
+}  // namespace
+
+Digest HashKey::digest(base::ByteView data) const {
+  static_assert(size >= XXH3_SECRET_SIZE_MIN);
+  return canonical(XXH3_128bits_withSecret(data.data(), data.size(), secret_.data(), size));
+}
+
+void KeyedDigest::Free::operator()(XXH3_state_s* state) const { XXH3_freeState(state); }
+
+KeyedDigest::KeyedDigest(const HashKey& key) : state_(XXH3_createState()) {
+  CHECK(state_ != nullptr);
+  CHECK(XXH3_128bits_reset_withSecret(state_.get(), key.bytes().data(), key.bytes().size()) ==
+        XXH_OK);
+}
+
+void KeyedDigest::update(base::ByteView bytes) {
+  CHECK(XXH3_128bits_update(state_.get(), bytes.data(), bytes.size()) == XXH_OK);
+}
+
+Digest KeyedDigest::finish() const { return canonical(XXH3_128bits_digest(state_.get())); }
+
+void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  CHECK(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+}
+
+void Sha256::update(base::ByteView bytes) {
+  CHECK(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
+}
+
+std::string Sha256::finish_hex() {
+  std::array<std::byte, 32> digest{};
+  CHECK(EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()),
+                           nullptr) == 1);
+  return base::to_hex(digest);
+}
+
+std::string sha256_hex(base::ByteView bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.finish_hex();
+}
+
+}  // namespace crypto

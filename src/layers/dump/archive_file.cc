@@ -1,0 +1,58 @@
+#include "layers/dump/archive_file.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "crypto/digest.h"
+
+namespace layers {
+
+using repository::DumpRecord;
+
+using base::Error;
+using base::ErrorKind;
+
+constexpr size_t read_bytes = 4 * base::MiB;
+
+ArchiveFile::ArchiveFile(storage::ObjectStore& store, const DumpRecord& record,
+                         const std::function<void(uint64_t)>& progress,
+                         const std::stop_token& stop) {
+  const storage::ObjectKey key = record.name.archive_key();
+  const std::optional<storage::ObjectInfo> info = store.stat(key, stop);
+  if (!info) throw base::error(ErrorKind::absent, "{} is gone from {}", key.text(), store.url());
+  base::File copy;
+  if (const std::optional<base::Path> there = store.local_path(key, stop)) {
+    path_ = *there;
+  } else {
+    folder_.emplace();
+    const uint64_t room = base::free_bytes(folder_->path());
+    if (room < record.size) {
+      throw Error(ErrorKind::full,
+                  fmt::format("{} needs {} in {}, which has {} free", key.text(),
+                              base::human_bytes(record.size),
+                              folder_->path().parent_path().string(), base::human_bytes(room)),
+                  "name a roomier folder with TMPDIR");
+    }
+    path_ = folder_->path() / key.text();
+    copy = base::File::open(path_, O_CREAT | O_EXCL | O_WRONLY);
+  }
+  crypto::Sha256 digest;
+  base::Bytes buffer(read_bytes);
+  for (uint64_t at = 0; at < info->size;) {
+    const base::ByteSpan piece(buffer.data(), std::min<uint64_t>(buffer.size(), info->size - at));
+    store.read(key, at, piece, stop);
+    digest.update(piece);
+    if (copy) copy.write_all(piece);
+    at += piece.size();
+    progress(at);
+  }
+  if (info->size != record.size || digest.finish_hex() != record.sha256) {
+    throw Error(ErrorKind::corrupt,
+                fmt::format("{} is damaged: its bytes are not those of its record", key.text()),
+                "restore another day's dump, or a snapshot");
+  }
+}
+
+}  // namespace layers

@@ -1,0 +1,28 @@
+// One run of pg_dump or pg_restore against a database: secrets by environment alone, its output
+// streamed, its errors told. A value until it runs.
+#pragma once
+
+#include <functional>
+#include <stop_token>
+
+#include "base/process.h"
+#include "postgres/client_program.h"
+
+namespace layers {
+
+class ClientRun {
+ public:
+  ClientRun(const postgres::ClientProgram& program, const std::string& url);
+  ClientRun& option(std::string text);
+  ClientRun& environment(const std::string& name, std::string value);
+
+  // Runs it to its end; `sink` gets what it writes. What it warned of. Throws unavailable with its
+  // own words when it fails or speaks of an error; cancelled.
+  std::vector<std::string> run(const std::function<void(base::ByteView)>& sink,
+                               const std::stop_token& stop) const;
+
+ private:
+  base::Command command_;
+};
+
+}  // namespace layers

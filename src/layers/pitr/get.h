@@ -1,0 +1,49 @@
+// `seawall wal get`: restore_command. docs/formats/wal_archive.md.
+#pragma once
+
+#include "base/file.h"
+#include "layers/pitr/restore_plan.h"
+
+namespace layers {
+
+// What restore_command knows of the restore it serves: written beside the restore as JSON, named on
+// its command line.
+struct GetPlan {
+  std::string store;  // URL of the repository
+  repository::EpochNumber epoch;
+  std::vector<WalLeg> legs;
+  postgres::Timeline timeline;
+  bool last_is_partial = false;
+  base::Path spool;  // where segments are fetched ahead to
+};
+GetPlan get_plan_from(const RestorePlan& plan, std::string store, base::Path spool);
+void write_get_plan(const GetPlan& plan, const base::Path& file);
+GetPlan read_get_plan(const base::Path& file);  // throws absent, corrupt
+
+enum class GetOutcome { fetched, absent };
+
+struct GetRequest {
+  std::string name;               // %f
+  base::Path to;                  // %p
+  const GetPlan* plan = nullptr;  // within it nothing may be absent
+};
+
+// Fetches one file to where PostgreSQL wants it, whole or not at all. Throws absent (not the
+// outcome) for a segment that the plan needs.
+GetOutcome get_wal(const repository::WalArchive& archive, const GetRequest& request,
+                   std::stop_token stop);
+
+// Fetches the segments that follow `name` in the plan into the spool, up to `count` of them.
+void prefetch_wal(const repository::WalArchive& archive, const GetPlan& plan,
+                  const std::string& name, unsigned count, unsigned threads, std::stop_token stop);
+
+// The spooled segments are moved from; true when `name` was there.
+bool take_from_spool(const GetPlan& plan, const std::string& name, const base::Path& to);
+// How many segments are spooled and not taken yet.
+unsigned spooled(const GetPlan& plan);
+
+// The exit status of restore_command: 0 fetched, 1 absent; whatever else went wrong, above 125, so
+// that recovery stops instead of taking it for the end of the log.
+int restore_command_status(base::ErrorKind kind);
+
+}  // namespace layers

@@ -1,0 +1,205 @@
+#include "layers/pitr/recover.h"
+
+#include <fcntl.h>
+
+#include "base/error.h"
+#include "base/task_group.h"
+#include "layers/pitr/get.h"
+#include "layers/pitr/scrub.h"
+
+namespace layers {
+
+using base::Error;
+using base::ErrorKind;
+using base::Path;
+using postgres::Connection;
+using postgres::Lsn;
+
+namespace {
+
+std::string shell_quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      if (c == '%') quoted += '%';  // restore_command's own escape
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
+// Numeric offset, so that no setting of the server gives the text another meaning.
+std::string recovery_time(base::Instant time) {
+  std::string text = base::to_rfc3339(time);
+  text.replace(text.find('T'), 1, " ");
+  text.replace(text.find('Z'), 1, "+00");
+  return text;
+}
+
+std::map<std::string, std::string> target_settings(const RestorePlan& plan) {
+  std::map<std::string, std::string> settings = {
+      {"recovery_target_timeline", std::to_string(plan.timeline.value)},
+      {"recovery_target_action", "pause"},
+      {"recovery_target_inclusive", "on"},
+  };
+  if (std::holds_alternative<TargetSnapshot>(plan.target))
+    settings["recovery_target"] = "immediate";
+  if (const auto* time = std::get_if<TargetTime>(&plan.target))
+    settings["recovery_target_time"] = recovery_time(time->time);
+  if (const auto* lsn = std::get_if<TargetLsn>(&plan.target))
+    settings["recovery_target_lsn"] = to_string(lsn->lsn);
+  if (const auto* xid = std::get_if<TargetXid>(&plan.target))
+    settings["recovery_target_xid"] = std::to_string(xid->xid);
+  if (const auto* name = std::get_if<TargetName>(&plan.target))
+    settings["recovery_target_name"] = name->name;
+  return settings;
+}
+
+std::map<std::string, std::string> recovery_settings(const RestorePlan& plan,
+                                                     const RecoverRequest& request,
+                                                     const Path& get_plan) {
+  std::map<std::string, std::string> settings = target_settings(plan);
+  const repository::RecoverySettings& needed = plan.snapshot.settings;
+  settings["restore_command"] =
+      fmt::format("{} wal get --plan {} %f %p", shell_quoted(request.seawall.string()),
+                  shell_quoted(get_plan.string()));
+  const uint64_t segment_mib = plan.snapshot.segment_bytes / base::MiB;
+  settings["min_wal_size"] = fmt::format("{}MB", std::max<uint64_t>(80, 2 * segment_mib));
+  settings["max_wal_size"] = fmt::format("{}MB", std::max<uint64_t>(1024, 4 * segment_mib));
+  settings["max_connections"] = std::to_string(needed.max_connections);
+  settings["max_worker_processes"] = std::to_string(needed.max_worker_processes);
+  settings["max_wal_senders"] = std::to_string(needed.max_wal_senders);
+  settings["max_prepared_transactions"] = std::to_string(needed.max_prepared_transactions);
+  settings["max_locks_per_transaction"] = std::to_string(needed.max_locks_per_transaction);
+  return settings;
+}
+
+// Waits until replay pauses at its target, or, without one, until it has ended by itself.
+void await_target(Connection& connection, SealedServer& server, RecoverProgress& progress,
+                  std::stop_token stop) {
+  for (;;) {
+    base::throw_if_stopped(stop);
+    if (!server.running())
+      throw Error(ErrorKind::unavailable, "the restored server ended:\n" + server.log_tail());
+    const postgres::Rows rows = connection.query(
+        "select pg_is_in_recovery(), case when pg_is_in_recovery() then "
+        "pg_get_wal_replay_pause_state() end, "
+        "pg_last_wal_replay_lsn()");
+    if (const std::optional<std::string> lsn = rows.at(0, 2))
+      progress.replayed_lsn = postgres::parse_lsn(*lsn).value;
+    if (!rows.boolean(0, 0) || rows.at(0, 1) == "paused") return;
+    base::sleep_for(std::chrono::milliseconds(100), stop);
+  }
+}
+
+void assert_reached(const RestorePlan& plan, const Recovered& recovered) {
+  const auto fail = [](std::string why) {
+    return Error(
+        ErrorKind::corrupt, "the restore did not reach its target: " + std::move(why),
+        "the cluster stays closed; 'seawall wal audit' tells whether the archive is whole");
+  };
+  if (plan.ends_at && recovered.reached < *plan.ends_at) {
+    throw fail(fmt::format("replay ended at {}, before {}", to_string(recovered.reached),
+                           to_string(*plan.ends_at)));
+  }
+  const auto* time = std::get_if<TargetTime>(&plan.target);
+  if (time == nullptr) return;
+  if (recovered.last_commit && *recovered.last_commit > time->time) {
+    throw fail(
+        fmt::format("a transaction of {} was replayed", base::to_rfc3339(*recovered.last_commit)));
+  }
+  if (plan.last_commit && recovered.last_commit && *recovered.last_commit < *plan.last_commit) {
+    throw fail(fmt::format("the last transaction replayed is of {}, not {}",
+                           base::to_rfc3339(*recovered.last_commit),
+                           base::to_rfc3339(*plan.last_commit)));
+  }
+}
+
+base::Instant instant_of_epoch_microseconds(int64_t microseconds) {
+  return base::Instant(base::Duration(microseconds));
+}
+
+void read_reached(Connection& connection, Recovered& recovered) {
+  const postgres::Rows rows = connection.query(
+      "select pg_last_wal_replay_lsn(), (extract(epoch from pg_last_xact_replay_timestamp()) * "
+      "1000000)::bigint");
+  recovered.reached = postgres::parse_lsn(rows.text(0, 0));
+  if (rows.at(0, 1)) recovered.last_commit = instant_of_epoch_microseconds(rows.number(0, 1));
+}
+
+void promote(Connection& connection, SealedServer& server, std::stop_token stop) {
+  if (connection.query("select pg_is_in_recovery()").boolean(0, 0))
+    connection.query("select pg_promote(false)");
+  while (connection.query("select pg_is_in_recovery()").boolean(0, 0)) {
+    if (!server.running())
+      throw Error(ErrorKind::unavailable, "the restored server ended:\n" + server.log_tail());
+    if (!base::sleep_for(std::chrono::milliseconds(50), stop)) base::throw_if_stopped(stop);
+  }
+}
+
+// A clone must never write into the archive it came from.
+void stop_archiving(const Path& data_directory) {
+  const Path file = data_directory / "postgresql.auto.conf";
+  std::string text = base::read_text_file_if_there(file).value_or("");
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  text +=
+      "# seawall restore: a restored cluster does not archive into the repository it came from. "
+      "When it is to take the\n"
+      "# original's place: ALTER SYSTEM RESET archive_mode, and restart.\n"
+      "archive_mode = 'off'\n";
+  base::write_file_durably(file, base::as_bytes(text));
+}
+
+}  // namespace
+
+Recovered recover(const RestorePlan& plan, const RecoverRequest& request, RecoverProgress& progress,
+                  std::stop_token stop) {
+  const base::Stopwatch watch;
+  const base::TemporaryFolder private_folder("seawall-restore");
+  const Path spool = request.data_directory.string() + ".seawall-spool";
+  base::create_folders_durably(spool);
+  const Path get_plan = private_folder.path() / "plan.json";
+  write_get_plan(get_plan_from(plan, request.store, spool), get_plan);
+  base::write_file_durably(request.data_directory / "recovery.signal", {});
+  stop_archiving(request.data_directory);  // first: scrubbing may fail behind the promotion
+
+  const SealedOptions sealed{
+      .data_directory = request.data_directory,
+      .programs = find_server_programs(plan.snapshot.major, request.programs),
+      .private_folder = private_folder.path(),
+      .role = plan.snapshot.bootstrap_role,
+      .settings = recovery_settings(plan, request, get_plan)};
+  Recovered recovered;
+  {
+    SealedServer server(sealed);
+    progress.phase = "replaying";
+    {
+      Connection connection = server.connect("postgres", stop);
+      await_target(connection, server, progress, stop);
+      read_reached(connection, recovered);
+      assert_reached(plan, recovered);
+      recovered.replay_time = watch.elapsed();
+      progress.phase = "promoting";
+      promote(connection, server, stop);
+      recovered.timeline = {static_cast<uint32_t>(
+          connection
+              .query("select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, "
+                     "8))::bit(32)::int")
+              .number(0, 0))};
+    }
+    if (request.scrub && !request.scrub->patterns.empty()) {
+      progress.phase = "scrubbing";
+      Connection connection = server.connect(request.scrub->database, stop);
+      recovered.emptied = scrub(connection, request.scrub->patterns);
+    }
+    progress.phase = "closing";
+    server.shut_down();
+  }
+  std::filesystem::remove_all(spool);
+  progress.phase = "done";
+  return recovered;
+}
+
+}  // namespace layers

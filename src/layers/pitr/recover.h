@@ -1,0 +1,42 @@
+// Brings restored files to the moment the plan names, behind closed doors, and empties what must
+// not come back.
+#pragma once
+
+#include "layers/pitr/restore_plan.h"
+#include "layers/pitr/sealed_server.h"
+#include "policy/table_pattern.h"
+
+namespace layers {
+
+struct RecoverRequest {
+  base::Path data_directory;
+  base::Path seawall;                  // this program, for restore_command
+  std::string store;                   // URL of the repository
+  std::optional<base::Path> programs;  // of the server
+  struct Scrub {
+    std::string database;
+    std::vector<policy::TablePattern> patterns;
+  };
+  std::optional<Scrub> scrub;
+};
+
+struct RecoverProgress {
+  std::atomic<const char*> phase{"starting the server"};
+  std::atomic<uint64_t> replayed_lsn{0};
+};
+
+struct Recovered {
+  postgres::Lsn reached;
+  std::optional<base::Instant> last_commit;  // replayed
+  postgres::Timeline timeline;               // the new one
+  std::vector<std::string> emptied;          // tables scrubbed
+  base::Duration replay_time{};
+};
+
+// Blocks until the cluster is consistent, at its target, promoted, scrubbed and shut down; then it
+// may be opened. Asserts what was reached. If it fails the cluster stays closed: it has no way in,
+// and starting it again goes on with recovery.
+Recovered recover(const RestorePlan& plan, const RecoverRequest& request, RecoverProgress& progress,
+                  std::stop_token stop);
+
+}  // namespace layers

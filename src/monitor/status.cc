@@ -1,0 +1,220 @@
+#include "monitor/status.h"
+
+#include <algorithm>
+
+namespace monitor {
+
+using base::Instant;
+using base::Json;
+using policy::TieredLayer;
+using repository::SnapshotRoot;
+
+std::string_view name(Severity severity) {
+  switch (severity) {
+    case Severity::notice:
+      return "notice";
+    case Severity::warning:
+      return "warning";
+    case Severity::critical:
+      return "critical";
+  }
+  return "critical";
+}
+
+namespace {
+
+// The branch that the cluster is on, as far as the archive knows: the newest timeline of the newest
+// epoch.
+struct Branch {
+  uint32_t epoch = 0;
+  uint32_t timeline = 0;
+  Instant newest_wal{};
+};
+std::optional<Branch> current_branch(const Catalog& catalog) {
+  if (catalog.epochs.empty()) return std::nullopt;
+  Branch branch{.epoch = catalog.epochs.back().number.value};
+  for (const policy::CatalogTimeline& timeline : catalog.retention.timelines) {
+    if (timeline.epoch != branch.epoch || timeline.newest < branch.newest_wal) continue;
+    branch.timeline = timeline.timeline;
+    branch.newest_wal = timeline.newest;
+  }
+  return branch.timeline == 0 ? std::nullopt : std::optional(branch);
+}
+
+class Judge {
+ public:
+  Judge(const policy::Policy& policy, const Catalog& catalog,
+        std::optional<Instant> last_transaction, Instant now)
+      : policy_(policy), catalog_(catalog) {
+    status_.now = now;
+    status_.last_transaction = last_transaction;
+  }
+
+  Status run() {
+    judge_pitr();
+    for (const policy::TierReport& report :
+         policy::judge_policy(policy_, catalog_.histories, status_.now)) {
+      judge_tier(report);
+    }
+    judge_pages();
+    for (const policy::Note& note : policy_.uncovered) {
+      status_.rows.push_back({.layer = note.what, .tier = "", .state = "not covered"});
+    }
+    return std::move(status_);
+  }
+
+ private:
+  void find(Severity severity, std::string what, std::string remedy) {
+    status_.findings.push_back({severity, std::move(what), std::move(remedy)});
+  }
+
+  void judge_pitr() {
+    if (!policy_.layers.pitr) return;
+    StatusRow row{.layer = "pitr", .tier = "", .state = "ok"};
+    const std::optional<Branch> branch = current_branch(catalog_);
+    if (!branch) {
+      row.state = "missed";
+      find(Severity::critical, "no WAL is archived",
+           "set archive_mode and archive_command: 'seawall check' prints the lines");
+    } else {
+      row.last_success = branch->newest_wal;
+      row.newest_restorable = status_.last_transaction;
+    }
+    for (const SnapshotRoot& root : catalog_.snapshots) {
+      if (branch && root.epoch.value == branch->epoch && !status_.window_begins)
+        status_.window_begins = root.stopped;
+    }
+    if (catalog_.snapshots.empty()) {
+      row.state = "missed";
+      find(Severity::critical, "there is no snapshot, so archived WAL cannot be restored from",
+           "seawall backup snapshots");
+    }
+    for (const Hole& hole : find_holes(catalog_)) judge_hole(hole, row);
+    status_.rows.push_back(row);
+  }
+
+  void judge_hole(const Hole& hole, StatusRow& row) {
+    const auto epoch = std::ranges::find(catalog_.epochs, hole.epoch,
+                                         [](const repository::Epoch& e) { return e.number.value; });
+    // A snapshot taken behind it makes a hole a matter of the past.
+    const bool mended = std::ranges::any_of(catalog_.snapshots, [&](const SnapshotRoot& root) {
+      return root.epoch.value == hole.epoch && root.timeline == hole.timeline &&
+             root.start_lsn.value / epoch->segment_bytes > hole.last;
+    });
+    if (!mended) row.state = "hole";
+    find(mended ? Severity::warning : Severity::critical,
+         fmt::format("{} WAL segments are missing from {} on", hole.last - hole.first + 1,
+                     postgres::WalSegment{hole.timeline, hole.first}.name(epoch->segment_bytes)),
+         mended
+             ? "moments in and behind it, up to the next snapshot, cannot be reached; it ages out"
+             : "take a snapshot now: seawall backup snapshots; then find out why the archiver lost "
+               "them");
+  }
+
+  void judge_tier(const policy::TierReport& report) {
+    StatusRow row{.layer = std::string(policy::name(report.key.layer)),
+                  .tier = report.key.tier,
+                  .state = "ok"};
+    const policy::TierStatus& status = report.status;
+    row.next_due = status.next_slot;
+    row.kept = status.kept;
+    row.expected = status.expected;
+    if (status.last_success) {
+      row.last_success = status.last_success->finished;
+      row.newest_restorable = status.last_success->finished;
+    }
+    if (status.last_slot && status.last_slot->state != policy::SlotState::done) {
+      row.state = policy::name(status.last_slot->state);
+      if (status.last_slot->late) row.state = "late";
+    }
+    const std::string what = fmt::format("{} {}", row.layer, row.tier);
+    if (status.last_slot && status.last_slot->state == policy::SlotState::missed) {
+      find(Severity::critical,
+           fmt::format("{}: the run due at {} was missed", what,
+                       base::to_rfc3339(status.last_slot->slot)),
+           fmt::format("seawall backup {} --tier {}", row.layer, row.tier));
+    } else if (!status.missed.empty()) {
+      find(Severity::warning,
+           fmt::format("{}: {} earlier runs were missed, the last due at {}", what,
+                       status.missed.size(), base::to_rfc3339(status.missed.back())),
+           "nothing to do: it ages out");
+    }
+    if (row.state == "late") {
+      find(Severity::warning,
+           fmt::format("{}: the run due at {} has not been started", what,
+                       base::to_rfc3339(status.last_slot->slot)),
+           fmt::format("seawall backup {} --tier {}", row.layer, row.tier));
+    }
+    status_.rows.push_back(row);
+  }
+
+  // Of the newest snapshot only: what it no longer finds is mended.
+  void judge_pages() {
+    if (catalog_.snapshots.empty()) return;
+    const SnapshotRoot& newest = catalog_.snapshots.back();
+    if (!newest.damaged.empty()) {
+      find(
+          Severity::critical,
+          fmt::format("{} pages of the database have a wrong checksum, the first is block {} of {}",
+                      newest.damaged.size(), newest.damaged[0].block, newest.damaged[0].path),
+          "the database itself is damaged: see docs/guide/damaged-pages.md before anything is "
+          "pruned");
+    }
+    if (!newest.suspects.empty()) {
+      find(Severity::warning,
+           fmt::format("{} pages changed though their LSN did not, the first is block {} of {}",
+                       newest.suspects.size(), newest.suspects[0].block, newest.suspects[0].path),
+           "storage may have altered them: compare with an older snapshot");
+    }
+  }
+
+  const policy::Policy& policy_;
+  const Catalog& catalog_;
+  Status status_;
+};
+
+Json time_or_null(const std::optional<Instant>& time) {
+  return time ? Json(base::to_rfc3339(*time)) : Json(nullptr);
+}
+
+}  // namespace
+
+Status judge_status(const policy::Policy& policy, const Catalog& catalog,
+                    std::optional<Instant> last_transaction, Instant now) {
+  return Judge(policy, catalog, last_transaction, now).run();
+}
+
+Json to_json(const Status& status) {
+  Json rows = Json::array();
+  for (const StatusRow& row : status.rows) {
+    rows.push_back({{"layer", row.layer},
+                    {"tier", row.tier},
+                    {"state", row.state},
+                    {"last_success", time_or_null(row.last_success)},
+                    {"next_due", time_or_null(row.next_due)},
+                    {"kept", row.kept ? Json(*row.kept) : Json(nullptr)},
+                    {"expected", row.expected ? Json(*row.expected) : Json(nullptr)},
+                    {"newest_restorable", time_or_null(row.newest_restorable)}});
+  }
+  Json findings = Json::array();
+  for (const Finding& finding : status.findings) {
+    findings.push_back(
+        {{"severity", name(finding.severity)}, {"what", finding.what}, {"remedy", finding.remedy}});
+  }
+  return {{"now", base::to_rfc3339(status.now)},
+          {"rows", std::move(rows)},
+          {"window_begins", time_or_null(status.window_begins)},
+          {"last_transaction", time_or_null(status.last_transaction)},
+          {"findings", std::move(findings)}};
+}
+
+int exit_code(const Status& status) {
+  int worst = 0;
+  for (const Finding& finding : status.findings) {
+    if (finding.severity == Severity::warning) worst = std::max(worst, 1);
+    if (finding.severity == Severity::critical) worst = 2;
+  }
+  return worst;
+}
+
+}  // namespace monitor

@@ -1,0 +1,275 @@
+#include "policy/policy.h"
+
+#include <fcntl.h>
+
+#include <charconv>
+
+#include "base/error.h"
+#include "policy/duration.h"
+#include "policy/policy_checks.h"
+#include "policy/policy_shape.h"
+#include "policy/schema.h"
+#include "policy/yaml_tree.h"
+
+namespace policy {
+
+namespace {
+
+using base::Duration;
+
+// A section of a document that has the schema's shape: what is not given has the schema's default.
+class Section {
+ public:
+  Section(const YamlDocument& document, const YamlValue& value, const Field& field)
+      : document_(document), value_(value), field_(field) {}
+
+  bool has(std::string_view key) const { return value_.find(key) != nullptr; }
+
+  const std::string& text(std::string_view key) const {
+    if (const YamlValue* given = value_.find(key)) return given->text;
+    const std::string& otherwise = field_of(key).default_value;
+    CHECK(!otherwise.empty());
+    return otherwise;
+  }
+  int integer(std::string_view key) const {
+    const std::string& digits = text(key);
+    int number = 0;
+    const auto [after, outcome] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    CHECK(outcome == std::errc{} && after == digits.data() + digits.size());
+    return number;
+  }
+  Duration duration(std::string_view key) const { return parse_duration(text(key)); }
+  std::optional<Duration> duration_if_given(std::string_view key) const {
+    return has(key) ? std::optional(duration(key)) : std::nullopt;
+  }
+
+  std::optional<Section> section(std::string_view key) const {
+    const YamlValue* given = value_.find(key);
+    if (given == nullptr) return std::nullopt;
+    return Section(document_, *given, field_of(key));
+  }
+  // Of tiers and notes: each entry is a section with the keys of the same field.
+  std::vector<std::pair<std::string, Section>> tiers(std::string_view key) const {
+    std::vector<std::pair<std::string, Section>> all;
+    if (const YamlValue* given = value_.find(key)) {
+      for (const YamlValue::Member& member : given->members) {
+        all.emplace_back(member.key, Section(document_, member.value, field_of(key)));
+      }
+    }
+    return all;
+  }
+  std::vector<Note> notes(std::string_view key) const {
+    std::vector<Note> all;
+    if (const YamlValue* given = value_.find(key)) {
+      for (const YamlValue& item : given->items) {
+        const Section note(document_, item, field_of(key));
+        all.push_back({.what = note.text("what"), .why = note.text("why")});
+      }
+    }
+    return all;
+  }
+  const std::vector<YamlValue>& items(std::string_view key) const {
+    static const std::vector<YamlValue> none;
+    const YamlValue* given = value_.find(key);
+    return given == nullptr ? none : given->items;
+  }
+
+  // invalid, at the value of `key` if it is given, else where the section begins.
+  base::Error error_at(std::string_view key, std::string_view message,
+                       std::string_view hint) const {
+    const YamlValue* given = value_.find(key);
+    return document_.error_at(given == nullptr ? value_.position : given->position, message, hint);
+  }
+
+ private:
+  const Field& field_of(std::string_view key) const {
+    const Field* field = field_.find(key);
+    CHECK(field != nullptr);
+    return *field;
+  }
+
+  const YamlDocument& document_;
+  const YamlValue& value_;
+  const Field& field_;
+};
+
+Cadence read_cadence(const std::string& path, const Section& section) {
+  const bool at = section.has("at");
+  const bool every = section.has("every");
+  if (at && every) {
+    throw section.error_at("every", fmt::format("{} has both 'at' and 'every'", path),
+                           "keep one of them");
+  }
+  if (!at && !every) {
+    throw section.error_at("", fmt::format("{} says neither 'at' nor 'every'", path),
+                           "add at: \"03:00\" or every: 6h");
+  }
+  return at ? parse_at(section.text("at")) : parse_every(section.text("every"));
+}
+
+// The limit of a tier: as given, or the default, or the tier's period where that is shorter than
+// the default.
+Duration read_limit(const Section& section, std::string_view key, Duration longest) {
+  const Duration limit = section.duration(key);
+  return section.has(key) ? limit : std::min(limit, longest);
+}
+
+Tier read_tier(const std::string& path, const std::string& name, const Section& section) {
+  const Cadence cadence = read_cadence(path, section);
+  const Duration finish_within = read_limit(section, "finish_within", period(cadence));
+  Tier tier{.name = name,
+            .cadence = cadence,
+            .retain = section.duration("retain"),
+            .start_within = read_limit(section, "start_within", finish_within),
+            .finish_within = finish_within};
+  if (const auto trouble = trouble_with(tier)) {
+    throw section.error_at(trouble->key, fmt::format("{}: {}", path, trouble->message),
+                           trouble->hint);
+  }
+  return tier;
+}
+
+Database read_database(const Section& section) {
+  Database database{.provider = Provider::native,
+                    .connection = parse_connection(section.text("url"))};
+  if (section.has("data_directory")) {
+    database.data_directory = parse_place("file://" + section.text("data_directory")).path;
+  }
+  return database;
+}
+
+Pitr read_pitr(const Section& section) {
+  Pitr pitr{.retain = section.duration("retain")};
+  if (const auto receive = section.section("receive")) {
+    pitr.receive = Receive{.slot = receive->text("slot"), .flush = receive->duration("flush")};
+  }
+  return pitr;
+}
+
+DumpTier read_dump_tier(const std::string& path, const std::string& name, const Section& section) {
+  DumpTier dump{.tier = read_tier(path, name, section),
+                .store = parse_carried_place(section.text("store")),
+                .roles_with_passwords = section.text("roles_with_passwords") == "true"};
+  if (const auto options = section.section("options")) {
+    dump.options.compress = options->integer("compress");
+  }
+  return dump;
+}
+
+Layers read_layers(const Section& section) {
+  Layers layers;
+  if (const auto pitr = section.section("pitr")) layers.pitr = read_pitr(*pitr);
+  for (const auto& [name, tier] : section.tiers("snapshots")) {
+    layers.snapshots.push_back(read_tier("layers.snapshots." + name, name, tier));
+  }
+  for (const auto& [name, tier] : section.tiers("dumps")) {
+    layers.dumps.push_back(read_dump_tier("layers.dumps." + name, name, tier));
+  }
+  if (!layers.pitr && layers.snapshots.empty() && layers.dumps.empty()) {
+    throw section.error_at("", "layers names no layer, so nothing would be backed up",
+                           "add pitr, snapshots or dumps");
+  }
+  if (layers.pitr && layers.snapshots.empty()) {
+    throw section.error_at("pitr", "layers.pitr has no snapshots to start from",
+                           "add snapshots: WAL alone restores nothing");
+  }
+  return layers;
+}
+
+// Every place that something is written to, with the place in the file that says so. No two may
+// overlap.
+void require_places_apart(const Section& root, const Policy& policy) {
+  struct Use {
+    std::string path;
+    Place place;
+    Section section;
+    std::string key;
+  };
+  std::vector<Use> uses;
+  if (policy.database.data_directory) {
+    uses.push_back({"database.data_directory",
+                    {.kind = Place::Kind::file, .path = *policy.database.data_directory},
+                    *root.section("database"),
+                    "data_directory"});
+  }
+  uses.push_back(
+      {"repository.store", policy.repository.store, *root.section("repository"), "store"});
+  const auto dumps = root.section("layers")->tiers("dumps");
+  for (size_t i = 0; i < dumps.size(); ++i) {
+    const auto& [name, section] = dumps[i];
+    uses.push_back(
+        {"layers.dumps." + name + ".store", policy.layers.dumps[i].store, section, "store"});
+  }
+  for (size_t later = 1; later < uses.size(); ++later) {
+    for (size_t earlier = 0; earlier < later; ++earlier) {
+      if (!overlap(uses[earlier].place, uses[later].place)) continue;
+      throw uses[later].section.error_at(
+          uses[later].key,
+          fmt::format("{} and {} share a place: {} and {}", uses[later].path, uses[earlier].path,
+                      uses[later].place.path, uses[earlier].place.path),
+          "give each a folder of its own, none inside another");
+    }
+  }
+}
+
+// Streamed WAL that may wait for longer than the RPO breaks it by design.
+void require_flush_within_rpo(const Section& root, const Policy& policy) {
+  const std::optional<Pitr>& pitr = policy.layers.pitr;
+  if (!pitr || !pitr->receive || !policy.objectives.rpo) return;
+  if (pitr->receive->flush <= *policy.objectives.rpo) return;
+  throw root.section("layers")->section("pitr")->section("receive")->error_at(
+      "flush",
+      fmt::format("layers.pitr.receive.flush of {} is longer than the rpo of {}",
+                  describe_duration(pitr->receive->flush),
+                  describe_duration(*policy.objectives.rpo)),
+      fmt::format("allow at most {}", print_duration(*policy.objectives.rpo)));
+}
+
+Policy read_policy(const Section& root) {
+  const Section repository = *root.section("repository");
+  Policy policy{
+      .name = root.text("name"),
+      .timezone = Zone::named(root.text("timezone")),
+      .database = read_database(*root.section("database")),
+      .repository = {.store = parse_carried_place(repository.text("store")),
+                     .compress_level = repository.integer("compress_level")},
+      .layers = read_layers(*root.section("layers")),
+      .uncovered = root.notes("uncovered"),
+  };
+  if (const auto exclude = root.section("exclude")) {
+    for (const YamlValue& item : exclude->items("rows_of")) {
+      policy.exclude.rows_of.push_back(TablePattern::parse(item.text));
+    }
+    policy.exclude.notes = exclude->notes("notes");
+  }
+  if (const auto objectives = root.section("objectives")) {
+    policy.objectives = {.rto = objectives->duration_if_given("rto"),
+                         .rpo = objectives->duration_if_given("rpo")};
+  }
+  if (const auto limits = root.section("limits"); limits && limits->has("jobs")) {
+    policy.limits.jobs = limits->integer("jobs");
+  }
+  require_places_apart(root, policy);
+  require_flush_within_rpo(root, policy);
+  return policy;
+}
+
+}  // namespace
+
+Policy parse(std::string_view yaml, std::string_view file_name) {
+  const YamlDocument document = YamlDocument::parse(yaml, std::string(file_name));
+  require_shape(document, schema());
+  return read_policy(Section(document, document.root(), schema()));
+}
+
+Policy load(const base::Path& file) {
+  const uint64_t size = base::File::open(file, O_RDONLY | O_CLOEXEC).size();
+  if (size > yaml_bytes_max) {
+    throw base::error(base::ErrorKind::invalid, "{}:1:1: the file is larger than {} bytes",
+                      file.string(), yaml_bytes_max);
+  }
+  return parse(base::read_text_file(file), file.string());
+}
+
+}  // namespace policy

@@ -1,0 +1,114 @@
+// The policy: what must be true, as plain values. docs/guide/policy.md is the user's page of the
+// same.
+//
+// parse() is the only way from YAML to here and is strict: what it returns is whole and consistent,
+// so nothing that takes a Policy checks it again. Secrets are never in it, only where they are.
+// Values; safe to share between threads.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.h"
+#include "base/time.h"
+#include "policy/calendar.h"
+#include "policy/connection_source.h"
+#include "policy/place.h"
+#include "policy/table_pattern.h"
+#include "policy/zone.h"
+
+namespace policy {
+
+enum class Provider { native };
+
+struct Database {
+  Provider provider = Provider::native;
+  ConnectionSource connection;
+  std::optional<std::string> data_directory;  // absolute
+};
+
+struct Repository {
+  Place store;
+  int compress_level = 2;  // zstd
+};
+
+struct Receive {
+  std::string slot;      // of the server, for streaming
+  base::Duration flush;  // the longest that received WAL may wait before it is durable
+};
+
+struct Pitr {
+  base::Duration retain;  // the recovery window
+  std::optional<Receive> receive;
+};
+
+// A cadence with a retention. A slot is missed when no valid object is there `finish_within` after
+// it; late when nobody has claimed it `start_within` after it. start_within <= finish_within <= the
+// cadence's period <= retain.
+struct Tier {
+  std::string name;
+  Cadence cadence;
+  base::Duration retain;
+  base::Duration start_within;
+  base::Duration finish_within;
+};
+
+struct DumpOptions {
+  int compress = 9;  // pg_dump --compress; the format is custom, without owners and privileges
+};
+
+struct DumpTier {
+  Tier tier;
+  Place store;
+  DumpOptions options;
+  bool roles_with_passwords = false;  // of the globals recorded beside a dump
+};
+
+// What the strategy names and this policy leaves to others, or does not carry yet.
+struct Note {
+  std::string what;
+  std::string why;
+};
+
+struct Layers {
+  std::optional<Pitr> pitr;
+  std::vector<Tier> snapshots;
+  std::vector<DumpTier> dumps;
+};
+
+struct Exclusions {
+  std::vector<TablePattern> rows_of;
+  std::vector<Note> notes;
+};
+
+struct Objectives {
+  std::optional<base::Duration> rto;
+  std::optional<base::Duration> rpo;
+};
+
+struct Limits {
+  std::optional<int> jobs;  // threads; nothing: as many as the host has cores
+};
+
+struct Policy {
+  std::string name;
+  Zone timezone;
+  Database database;
+  Repository repository;
+  Layers layers;
+  Exclusions exclude;
+  Objectives objectives;
+  Limits limits;
+  std::vector<Note> uncovered;
+};
+
+// `file_name` begins every message: "seawall.yaml:12:7: ...". Throws invalid, for the first thing
+// that is wrong.
+Policy parse(std::string_view yaml, std::string_view file_name);
+
+// Reads and parses the file. Throws invalid; absent, denied.
+Policy load(const base::Path& file);
+
+}  // namespace policy

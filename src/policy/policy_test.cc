@@ -1,0 +1,131 @@
+#include "policy/policy.h"
+
+#include "policy/duration.h"
+#include "policy/testing.h"
+
+namespace policy {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr std::string_view whole = R"(version: 1
+name: app
+timezone: Asia/Singapore
+database:
+  provider: native
+  url: env:DATABASE_URL
+  data_directory: /var/lib/postgresql/15/main/
+repository: { store: file:///backup/repository, compress_level: 3 }
+layers:
+  pitr: { retain: 7d, receive: { slot: seawall, flush: 2s } }
+  snapshots:
+    nightly: { at: 03:00, retain: 30d, start_within: 10m, finish_within: 1h }
+    weekly: { at: "Sun 03:00", retain: 12w }
+    often: { every: 10m, retain: 2d }
+  dumps:
+    nightly:
+      at: "03:30"
+      retain: 90d
+      store: file:///backup/dumps
+      options: { format: custom, compress: 6, no_owner: true, no_privileges: true }
+      roles_with_passwords: true
+exclude:
+  rows_of: [pgboss.job, "pgboss.j*"]
+  notes: [ { what: a cache, why: it rebuilds } ]
+objectives: { rto: 15m, rpo: 1m }
+limits: { jobs: 2 }
+uncovered: [ { what: uploads, why: not carried } ]
+)";
+
+constexpr std::string_view least = R"(version: 1
+name: app
+timezone: UTC
+database: { url: postgresql:///app }
+repository: { store: file:///backup/repository }
+layers: { snapshots: { nightly: { at: 03:00, retain: 30d } } }
+)";
+
+TEST(Policy, carries_every_key) {
+  const Policy policy = parse(whole, "seawall.yaml");
+  EXPECT_EQ(policy.name, "app");
+  EXPECT_EQ(policy.timezone.name(), "Asia/Singapore");
+  EXPECT_EQ(policy.database.connection,
+            (ConnectionSource{ConnectionSource::Kind::environment, "DATABASE_URL"}));
+  EXPECT_EQ(policy.database.data_directory, "/var/lib/postgresql/15/main");
+  EXPECT_EQ(policy.repository.store.path, "/backup/repository");
+  EXPECT_EQ(policy.repository.compress_level, 3);
+  EXPECT_EQ(policy.layers.pitr->retain, 7 * one_day);
+  EXPECT_EQ(policy.layers.pitr->receive->slot, "seawall");
+  EXPECT_EQ(policy.layers.pitr->receive->flush, seconds{2});
+  ASSERT_EQ(policy.layers.snapshots.size(), 3u);
+  const Tier& nightly = policy.layers.snapshots[0];
+  EXPECT_EQ(nightly.name, "nightly");
+  EXPECT_EQ(print_cadence(nightly.cadence), "03:00");
+  EXPECT_EQ(nightly.retain, 30 * one_day);
+  EXPECT_EQ(nightly.start_within, minutes{10});
+  EXPECT_EQ(nightly.finish_within, hours{1});
+  EXPECT_EQ(print_cadence(policy.layers.snapshots[1].cadence), "Sun 03:00");
+  ASSERT_EQ(policy.layers.dumps.size(), 1u);
+  EXPECT_EQ(policy.layers.dumps[0].options.compress, 6);
+  EXPECT_EQ(policy.layers.dumps[0].store.path, "/backup/dumps");
+  EXPECT_TRUE(policy.layers.dumps[0].roles_with_passwords);
+  ASSERT_EQ(policy.exclude.rows_of.size(), 2u);
+  EXPECT_EQ(policy.exclude.rows_of[1].text(), "pgboss.j*");
+  EXPECT_EQ(policy.exclude.notes[0].why, "it rebuilds");
+  EXPECT_EQ(policy.objectives.rto, minutes{15});
+  EXPECT_EQ(policy.objectives.rpo, minutes{1});
+  EXPECT_EQ(policy.limits.jobs, 2);
+  EXPECT_EQ(policy.uncovered[0].what, "uploads");
+}
+
+TEST(Policy, fills_in_what_is_not_said) {
+  const Policy policy = parse(least, "seawall.yaml");
+  EXPECT_EQ(policy.repository.compress_level, 2);
+  EXPECT_EQ(policy.layers.snapshots[0].start_within, minutes{15});
+  EXPECT_EQ(policy.layers.snapshots[0].finish_within, hours{2});
+  EXPECT_FALSE(policy.layers.pitr.has_value());
+  EXPECT_FALSE(policy.limits.jobs.has_value());
+  EXPECT_FALSE(policy.database.data_directory.has_value());
+}
+
+TEST(Policy, shortens_default_limits_to_the_cadence) {
+  const Tier often = parse(whole, "f").layers.snapshots[2];
+  EXPECT_EQ(often.finish_within, minutes{10});
+  EXPECT_EQ(often.start_within, minutes{10});
+}
+
+TEST(Policy, may_use_anchors) {
+  const Policy policy = parse(R"(version: 1
+name: app
+timezone: UTC
+database: { url: postgresql:///app }
+repository: { store: file:///backup/repository }
+layers:
+  snapshots:
+    one: &tier { at: 03:00, retain: 30d }
+    two: *tier
+)",
+                              "f");
+  EXPECT_EQ(policy.layers.snapshots[1].name, "two");
+  EXPECT_EQ(policy.layers.snapshots[1].retain, 30 * one_day);
+}
+
+TEST(Policy, is_loaded_from_a_file_that_messages_name) {
+  const base::TemporaryFolder folder;
+  const base::Path good = folder.path() / "good.yaml";
+  const base::Path bad = folder.path() / "bad.yaml";
+  base::write_file_durably(good, base::as_bytes(least));
+  base::write_file_durably(bad, base::as_bytes("version: 2\n"));
+  const base::Path huge = folder.path() / "huge.yaml";
+  base::write_file_durably(huge, base::as_bytes(std::string(3 << 20, '#')));
+  EXPECT_EQ(error_of([&] { (void)load(huge); }).kind(), base::ErrorKind::invalid);
+  EXPECT_EQ(load(good).name, "app");
+  EXPECT_TRUE(error_of([&] { (void)load(bad); }).message().starts_with(bad.string() + ":1:10: "));
+  EXPECT_EQ(error_of([&] { (void)load(folder.path() / "none.yaml"); }).kind(),
+            base::ErrorKind::absent);
+}
+
+}  // namespace
+}  // namespace policy

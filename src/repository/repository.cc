@@ -1,0 +1,178 @@
+#include "repository/repository.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/error.h"
+#include "repository/json_object.h"
+
+namespace repository {
+
+using base::Error;
+using base::ErrorKind;
+using base::Json;
+using base::member;
+using storage::PutOutcome;
+
+namespace {
+
+constexpr uint64_t json_bytes_max = 64 * base::MiB;
+
+base::Json read(storage::ObjectStore& store, const ObjectKey& key, std::string_view type,
+                std::stop_token stop) {
+  return base::while_doing(fmt::format("reading {}", key.text()), [&] {
+    return unwrap_json(type, storage::read_all(store, key, json_bytes_max, stop));
+  });
+}
+
+Json to_json(const Epoch& epoch) {
+  return {{"number", epoch.number.value},
+          {"system_identifier", std::to_string(epoch.system_identifier)},
+          {"major", epoch.major},
+          {"segment_bytes", epoch.segment_bytes},
+          {"timeline", epoch.timeline.value},
+          {"begins_at", postgres::to_string(epoch.begins_at)},
+          {"created", base::to_rfc3339(epoch.created)},
+          {"reason", epoch.reason}};
+}
+
+uint64_t decimal(const std::string& text) {
+  uint64_t value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc{} || end != text.data() + text.size()) {
+    throw base::error(ErrorKind::corrupt, "'{}' is no number", text);
+  }
+  return value;
+}
+
+Epoch epoch_from(const Json& body) {
+  return base::corrupt_if_invalid([&]() -> Epoch {
+    return {.number = {member<uint32_t>(body, "number")},
+            .system_identifier = decimal(member<std::string>(body, "system_identifier")),
+            .major = member<int>(body, "major"),
+            .segment_bytes = member<uint64_t>(body, "segment_bytes"),
+            .timeline = {member<uint32_t>(body, "timeline")},
+            .begins_at = postgres::parse_lsn(member<std::string>(body, "begins_at")),
+            .created = base::from_rfc3339(member<std::string>(body, "created")),
+            .reason = member<std::string>(body, "reason")};
+  });
+}
+
+base::Bytes bytes_of(const Json& body, const char* name) {
+  return base::corrupt_if_invalid([&] { return base::from_hex(member<std::string>(body, name)); });
+}
+
+}  // namespace
+
+Repository Repository::open(storage::ObjectStore& store, std::stop_token stop) {
+  if (!store.stat(repository_key(), stop)) {
+    throw Error(ErrorKind::absent, fmt::format("there is no repository at {}", store.url()),
+                "'seawall apply' makes one, or mend repository.store in the policy");
+  }
+  const Json body = read(store, repository_key(), "repository", stop);
+  const std::string encryption = member<std::string>(body, "encryption");
+  if (encryption != "none") {
+    throw base::error(ErrorKind::invalid,
+                      "the repository is sealed by '{}', which this seawall cannot open",
+                      encryption);
+  }
+  const base::Bytes id_bytes = bytes_of(body, "id");
+  RepositoryId id{};
+  if (id_bytes.size() != id.size())
+    throw base::error(ErrorKind::corrupt, "repository.json has a strange id");
+  std::ranges::copy(id_bytes, id.begin());
+  const Json key = read(store, hash_key_key(), "hash-key", stop);
+  return Repository(store, id, crypto::HashKey::from(bytes_of(key, "key")));
+}
+
+Repository Repository::create_or_open(storage::ObjectStore& store, base::Instant now,
+                                      std::stop_token stop) {
+  if (!store.stat(repository_key(), stop)) {
+    // The key first: a repository.json without it would be of no use. Whoever loses a race opens
+    // the winner's.
+    const Json key = {{"key", base::to_hex(crypto::HashKey::random().bytes())}};
+    store.put_if_absent(hash_key_key(), wrap_json("hash-key", key), stop);
+    RepositoryId id{};
+    base::fill_random(id);
+    const Json body = {
+        {"id", base::to_hex(id)}, {"created", base::to_rfc3339(now)}, {"encryption", "none"}};
+    store.put_if_absent(repository_key(), wrap_json("repository", body), stop);
+  }
+  return open(store, stop);
+}
+
+std::vector<Epoch> Repository::epochs(std::stop_token stop) const {
+  std::vector<Epoch> all;
+  for (const storage::ObjectInfo& info : storage::list_all(*store_, epoch_prefix(), stop)) {
+    const Epoch epoch = epoch_from(read_json(info.key, "epoch", stop));
+    if (info.key != epoch_key(epoch.number)) {
+      throw base::error(ErrorKind::corrupt, "{} says it is epoch {}", info.key.text(),
+                        epoch.number.value);
+    }
+    all.push_back(epoch);
+  }
+  return all;
+}
+
+std::optional<Epoch> Repository::current_epoch(std::stop_token stop) const {
+  std::vector<Epoch> all = epochs(stop);
+  if (all.empty()) return std::nullopt;
+  return all.back();
+}
+
+Epoch Repository::epoch_for(const Epoch& cluster, std::stop_token stop) const {
+  std::optional<Epoch> current = current_epoch(stop);
+  if (!current) {
+    Epoch first = cluster;
+    first.reason = "first contact";
+    try {
+      return begin_epoch(first, stop);
+    } catch (const Error& failure) {
+      if (failure.kind() != ErrorKind::conflict) throw;
+      current = current_epoch(stop);  // another seawall met the cluster at the same moment
+    }
+  }
+  if (current->system_identifier != cluster.system_identifier) {
+    throw Error(
+        ErrorKind::conflict,
+        fmt::format(
+            "the repository at {} belongs to the cluster with system identifier {}, this one is {}",
+            store_->url(), current->system_identifier, cluster.system_identifier),
+        "after pg_upgrade or a new initdb: 'seawall wal new-epoch'; otherwise mend "
+        "repository.store in the policy");
+  }
+  return *current;
+}
+
+Epoch Repository::begin_epoch(Epoch epoch, std::stop_token stop) const {
+  const std::optional<Epoch> current = current_epoch(stop);
+  epoch.number = {current ? current->number.value + 1 : 1};
+  if (put_json(epoch_key(epoch.number), "epoch", to_json(epoch), stop) ==
+      PutOutcome::already_there) {
+    throw base::error(ErrorKind::conflict, "epoch {} was begun by someone else just now",
+                      epoch.number.value);
+  }
+  return epoch;
+}
+
+PutOutcome Repository::put_json(const ObjectKey& key, std::string_view type, const Json& body,
+                                std::stop_token stop) const {
+  return base::while_doing(fmt::format("storing {}", key.text()),
+                           [&] { return store_->put_if_absent(key, wrap_json(type, body), stop); });
+}
+
+Json Repository::read_json(const ObjectKey& key, std::string_view type,
+                           std::stop_token stop) const {
+  return read(*store_, key, type, stop);
+}
+
+std::optional<Json> Repository::read_json_if_there(const ObjectKey& key, std::string_view type,
+                                                   std::stop_token stop) const {
+  const std::optional<base::Bytes> bytes =
+      storage::read_all_if_there(*store_, key, json_bytes_max, stop);
+  if (!bytes) return std::nullopt;
+  return base::while_doing(fmt::format("reading {}", key.text()),
+                           [&] { return unwrap_json(type, *bytes); });
+}
+
+}  // namespace repository

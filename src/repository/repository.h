@@ -1,0 +1,66 @@
+// A repository: seawall's layout in a store, for one database cluster. docs/formats/repository.md.
+//
+// Borrows its store. What it keeps is read once at open; safe to share between threads.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/json.h"
+#include "repository/layout.h"
+#include "repository/object_header.h"
+
+namespace repository {
+
+// One life of the cluster.
+struct Epoch {
+  EpochNumber number;
+  uint64_t system_identifier;
+  int major;
+  uint64_t segment_bytes;
+  postgres::Timeline timeline;  // on which it began
+  postgres::Lsn begins_at;
+  base::Instant created;
+  std::string reason;
+};
+
+class Repository {
+ public:
+  // Throws absent when there is none at the store, corrupt, invalid (newer format).
+  static Repository open(storage::ObjectStore& store, std::stop_token stop);
+  // Makes a new one, or opens the one that is there.
+  static Repository create_or_open(storage::ObjectStore& store, base::Instant now,
+                                   std::stop_token stop);
+
+  storage::ObjectStore& store() const { return *store_; }
+  const RepositoryId& id() const { return id_; }
+  const crypto::HashKey& hash_key() const { return hash_key_; }
+
+  // In order; read from the store at each call.
+  std::vector<Epoch> epochs(std::stop_token stop) const;
+  // The newest, or nothing in a repository that has not met its cluster.
+  std::optional<Epoch> current_epoch(std::stop_token stop) const;
+  // The current epoch, which must be of this cluster; begins the first one. Throws conflict for
+  // another cluster's.
+  Epoch epoch_for(const Epoch& cluster, std::stop_token stop) const;
+  // Begins a new epoch; its number is chosen here. Throws conflict when another was begun at the
+  // same moment.
+  Epoch begin_epoch(Epoch epoch, std::stop_token stop) const;
+
+  // JSON objects. put_json says whether it was stored or the name was taken.
+  storage::PutOutcome put_json(const ObjectKey& key, std::string_view type, const base::Json& body,
+                               std::stop_token stop) const;
+  base::Json read_json(const ObjectKey& key, std::string_view type, std::stop_token stop) const;
+  std::optional<base::Json> read_json_if_there(const ObjectKey& key, std::string_view type,
+                                               std::stop_token stop) const;
+
+ private:
+  Repository(storage::ObjectStore& store, RepositoryId id, crypto::HashKey key)
+      : store_(&store), id_(id), hash_key_(key) {}
+
+  storage::ObjectStore* store_;
+  RepositoryId id_;
+  crypto::HashKey hash_key_;
+};
+
+}  // namespace repository

@@ -1,0 +1,55 @@
+#!/bin/bash
+# Installs what building and testing need, from Debian's own packages, if anything is missing. Root, or sudo.
+#
+#   tools/install-dependencies.sh build     compiler, libraries, and a PostgreSQL server for the demo and the tests
+#   tools/install-dependencies.sh lint      what `make lint` adds
+#   tools/install-dependencies.sh fuzz      what the fuzz targets add
+#
+# No cluster of Debian's is created or started by it.
+set -eu
+
+build=(
+  g++ cmake ninja-build ccache mold make git ca-certificates # the toolchain
+  libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev   # text, log lines, JSON, the command line
+  libyaml-cpp-dev libhowardhinnant-date-dev tzdata           # the policy and its time zones
+  libpq-dev libzstd-dev libxxhash-dev libssl-dev             # PostgreSQL, compression, digests
+  libgtest-dev libgmock-dev librapidcheck-dev                # unit and property tests
+  libbenchmark-dev                                           # micro-benchmarks
+  postgresql-15 postgresql-contrib python3 jq zstd util-linux # a server to back up, and what the tests ask it with
+)
+lint=(clang-format clang-tidy)
+fuzz=(clang-14 libclang-rt-14-dev)
+
+case "${1:-build}" in
+  build) wanted=("${build[@]}") ;;
+  lint) wanted=("${lint[@]}") ;;
+  fuzz) wanted=("${fuzz[@]}") ;;
+  *) echo "usage: $0 build|lint|fuzz" >&2; exit 2 ;;
+esac
+
+missing=()
+for package in "${wanted[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "missing: ${missing[*]}; install them as root, or install sudo" >&2; exit 1; }
+  as_root=(sudo)
+fi
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends -o Dpkg::Use-Pty=0)
+"${as_root[@]}" apt-get update -qq
+
+# PostgreSQL's package makes and starts a cluster unless postgresql-common is told not to before.
+conf=/etc/postgresql-common/createcluster.conf
+if printf '%s\n' "${missing[@]}" | grep -q '^postgresql-15$'; then
+  "${apt[@]}" install postgresql-common >/dev/null
+  "${as_root[@]}" cp "$conf" "$conf.before-seawall"
+  echo 'create_main_cluster = false' | "${as_root[@]}" tee -a "$conf" >/dev/null
+  restore_conf() { "${as_root[@]}" mv "$conf.before-seawall" "$conf"; }
+  trap restore_conf EXIT
+fi
+"${apt[@]}" install "${missing[@]}" >/dev/null
