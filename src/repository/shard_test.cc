@@ -216,7 +216,7 @@ TEST(Shard, is_refused_or_sound_however_its_bytes_are_damaged) {
 RC_GTEST_PROP(Shard, is_refused_or_sound_whatever_the_bytes, ()) {
   const auto raw = *rc::gen::arbitrary<std::vector<uint8_t>>();
   base::Bytes content(raw.size());
-  std::memcpy(content.data(), raw.data(), raw.size());
+  std::ranges::transform(raw, content.begin(), [](uint8_t byte) { return std::byte{byte}; });
   parse_or_corrupt(std::move(content));
 }
 
