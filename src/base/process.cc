@@ -12,8 +12,6 @@
 
 #include "base/error.h"
 
-extern char** environ;
-
 namespace base {
 
 namespace {
@@ -60,8 +58,8 @@ class SpawnActions {
   posix_spawnattr_t* attributes() { return &attributes_; }
 
  private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
 };
 
 }  // namespace

@@ -29,7 +29,7 @@ struct SweepRules {
   std::function<bool(const Epoch&, postgres::Timeline, postgres::Lsn begin, postgres::Lsn end,
                      std::string& reason)>
       keep_wal;
-  base::Duration wait;  // between condemning and deleting: longer than the longest run
+  base::Duration wait{};  // between condemning and deleting: longer than the longest run
 };
 
 // Looks at all of the repository; changes nothing.
