@@ -36,6 +36,15 @@ struct Case {
   std::string_view hint;     // a part of it
 };
 
+// For the names of tests and for failures: what is to be said.
+void PrintTo(const Case& c, std::ostream* out) { *out << c.message; }
+std::string name_of(const testing::TestParamInfo<Case>& info) {
+  std::string name = std::to_string(info.index);
+  for (const char c : std::string_view(info.param.message).substr(0, 48))
+    name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return name;
+}
+
 class PolicyErrors : public testing::TestWithParam<Case> {};
 
 TEST_P(PolicyErrors, say_where_what_and_how_to_mend) {
@@ -76,7 +85,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"      at: 03:30", "      replica: x\n      at: 03:30",
              "f:18:7: 'layers.dumps.nightly.replica' is not carried by this build yet (A copy of "
              "each dump in another region.)",
-             "uncovered"}));
+             "uncovered"}),
+    name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     of_values, PolicyErrors,
@@ -165,7 +175,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"    nightly:\n      at: 03:00", "    every night:\n      at: 03:00",
              "f:13:5: 'every night' is not a name for a tier (allowed: 1 to 40 of the letters a-z, "
              "0-9, _ and -)",
-             ""}));
+             ""}),
+    name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     of_values_together, PolicyErrors,
@@ -218,7 +229,8 @@ INSTANTIATE_TEST_SUITE_P(
              "}\nlayers_end:",
              "f:14:1: unknown key 'layers_end' in the policy", ""},
         Case{"  snapshots:\n    nightly:\n      at: 03:00\n      retain: 30d\n",
-             "  snapshots: {}\n", "f:12:14: layers.snapshots has no tier", "add one"}));
+             "  snapshots: {}\n", "f:12:14: layers.snapshots has no tier", "add one"}),
+    name_of);
 
 TEST(PolicyErrors, name_a_flush_that_breaks_the_rpo) {
   std::string text(good);

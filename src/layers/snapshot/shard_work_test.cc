@@ -1,0 +1,126 @@
+#include "layers/snapshot/shard_work.h"
+
+#include "layers/snapshot/shard_committer.h"
+#include "layers/testing.h"
+
+namespace layers {
+namespace {
+
+using repository::FileKind;
+
+DataFile file_of(std::string path, uint64_t blocks) {
+  return {std::move(path), FileKind::file, 0600, blocks * repository::block_bytes, {}};
+}
+
+std::vector<ReadTask> tasks_of(const std::vector<DataFile>& files) {
+  ShardWork work(0, files.empty() ? "" : files[0].path);
+  for (const DataFile& file : files) work.add(file, 131072);
+  work.plan_tasks();
+  return work.tasks();
+}
+
+TEST(ShardWork, cuts_a_large_file_into_tasks_that_cover_it) {
+  uint64_t next = 0;
+  for (const ReadTask& task : tasks_of({file_of("base/5/1", 300)})) {
+    EXPECT_EQ(task.first_block, next);
+    EXPECT_LE(task.blocks, 128u);
+    next += task.blocks;
+  }
+  EXPECT_EQ(next, 300u);
+}
+
+TEST(ShardWork, reads_small_files_together) {
+  std::vector<DataFile> files;
+  for (int i = 0; i < 100; ++i) files.push_back(file_of(fmt::format("base/5/{:03}", i), 1));
+  const std::vector<ReadTask> tasks = tasks_of(files);
+  EXPECT_EQ(tasks.size(), 2u);
+  uint32_t next = 0;
+  for (const ReadTask& task : tasks) {
+    EXPECT_EQ(task.first_file, next);
+    next += task.files;
+  }
+  EXPECT_EQ(next, 100u);
+}
+
+TEST(ShardWork, has_a_task_even_when_there_is_nothing_to_read) {
+  EXPECT_EQ(tasks_of({{"base/", FileKind::folder, 0700, 0, {}}}).size(), 1u);
+  EXPECT_EQ(tasks_of({file_of("base/5/1", 0)}).size(), 1u);
+}
+
+TEST(ShardWork, is_finished_by_whoever_ends_the_last_task) {
+  ShardWork work(0, "base/5/1");
+  work.add(file_of("base/5/1", 300), 131072);
+  work.plan_tasks();
+  EXPECT_EQ(work.tasks().size(), 3u);
+  while (work.next_task() != nullptr) {
+  }
+  EXPECT_FALSE(work.task_done(1));
+  EXPECT_FALSE(work.task_done(0));
+  EXPECT_TRUE(work.task_done(2));
+}
+
+TEST(ShardWork, leaves_out_what_vanished_and_shortens_what_shrank) {
+  ShardWork work(0, "base/5/1");
+  for (const char* path : {"base/5/1", "base/5/2", "base/5/3"}) work.add(file_of(path, 2), 131072);
+  work.plan_tasks();
+  work.files()[0]->vanished = true;
+  work.files()[1]->size = 100;
+  const ShardWork::Content content = work.serialise();
+  EXPECT_EQ(content.files, 2u);
+  EXPECT_EQ(content.blocks, 3u);
+  const repository::Shard shard = repository::Shard::parse(content.bytes);
+  EXPECT_EQ(shard.find("base/5/1"), nullptr);
+  EXPECT_EQ(shard.find("base/5/2")->size, 100u);
+}
+
+class ShardCommitterTest : public ::testing::Test {
+ protected:
+  // A shard of one file whose one block is in `pack`.
+  std::unique_ptr<ShardWork> shard_in(uint32_t number, const repository::PackId& pack) {
+    auto work = std::make_unique<ShardWork>(number, fmt::format("base/5/{}", number));
+    work->add(file_of(fmt::format("base/5/{}", number), 1), 131072);
+    work->plan_tasks();
+    WorkFile& file = *work->files()[0];
+    work->place(file, 0) = {work->add_frame({pack, 144, 100, 8192}), 0};
+    return work;
+  }
+  size_t stored() const {
+    size_t count = 0;
+    for (const std::string& key : sample_.store.keys()) count += key.starts_with("shards/") ? 1 : 0;
+    return count;
+  }
+
+  testing::SampleRepository sample_;
+  ShardCommitter committer_{
+      sample_.repository, sample_.epoch.number, "20261122T000001Z-00000000", {}};
+  repository::PackId pack_ = repository::new_pack_id(base::from_rfc3339("2026-11-22T00:00:00Z"));
+};
+
+TEST_F(ShardCommitterTest, waits_until_the_pack_of_a_shard_is_durable) {
+  committer_.finish(*shard_in(0, pack_), {});
+  EXPECT_EQ(stored(), 0u);
+  committer_.pack_committed({pack_, 1000, 8192}, {});
+  EXPECT_EQ(stored(), 1u);
+  committer_.finish(*shard_in(1, pack_), {});
+  EXPECT_EQ(stored(), 2u);
+  const ShardCommitter::Result result = committer_.take();
+  ASSERT_EQ(result.shards.size(), 2u);
+  EXPECT_EQ(result.shards[1].first, "base/5/1");
+  EXPECT_EQ(result.live_bytes.at(pack_), 2u * 8192);
+  EXPECT_EQ(result.totals.files, 2u);
+}
+
+TEST_F(ShardCommitterTest, names_a_shard_of_the_base_instead_of_storing_its_equal) {
+  committer_.pack_committed({pack_, 1000, 8192}, {});
+  committer_.finish(*shard_in(0, pack_), {});
+  const std::vector<repository::ShardRef> base = committer_.take().shards;
+  ShardCommitter second(sample_.repository, sample_.epoch.number, "20261123T000001Z-00000000",
+                        base);
+  second.pack_committed({pack_, 1000, 8192}, {});
+  second.finish(*shard_in(0, pack_), {});
+  EXPECT_EQ(second.take().shards.at(0).key, base.at(0).key);
+  EXPECT_EQ(stored(), 1u);
+}
+
+}  // namespace
+}  // namespace layers
