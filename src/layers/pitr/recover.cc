@@ -159,6 +159,8 @@ Recovered recover(const RestorePlan& plan, const RecoverRequest& request, Recove
   const base::Stopwatch watch;
   const base::TemporaryFolder private_folder("seawall-restore");
   const Path spool = request.data_directory.string() + ".seawall-spool";
+  // What a killed run fetched ahead may be of another epoch under the same names.
+  std::filesystem::remove_all(spool);
   base::create_folders_durably(spool);
   const Path get_plan = private_folder.path() / "plan.json";
   write_get_plan(get_plan_from(plan, request.store, spool), get_plan);
