@@ -16,8 +16,8 @@ namespace base {
 struct Command {
   std::vector<std::string> arguments;  // arguments[0] is the program, found by PATH
   std::map<std::string, std::string>
-      environment;  // added to ours; for secrets, which never go into arguments
-  Path folder;      // working folder; empty: ours
+      environment;                    // added to ours; for secrets, which never go into arguments
+  Path folder;                        // working folder; empty: ours
   int signal_at_our_death = SIGTERM;  // what the child gets when we are killed
 };
 

@@ -154,6 +154,23 @@ void stop_archiving(const Path& data_directory) {
 
 }  // namespace
 
+namespace {
+
+// What ended recovery, if it was restore_command, in its own words instead of the server's.
+template <typename Work>
+void with_words_of_get(const Path& get_plan, const Work& work) {
+  try {
+    work();
+  } catch (const Error& failure) {
+    if (failure.kind() != ErrorKind::unavailable) throw;
+    const std::optional<Error> noted = noted_failure(get_plan);
+    if (!noted) throw;
+    throw noted->while_doing("replaying the log");
+  }
+}
+
+}  // namespace
+
 Recovered recover(const RestorePlan& plan, const RecoverRequest& request, RecoverProgress& progress,
                   std::stop_token stop) {
   const base::Stopwatch watch;
@@ -178,8 +195,12 @@ Recovered recover(const RestorePlan& plan, const RecoverRequest& request, Recove
     SealedServer server(sealed);
     progress.phase = "replaying";
     {
-      Connection connection = server.connect("postgres", stop);
-      await_target(connection, server, progress, stop);
+      std::optional<Connection> session;
+      with_words_of_get(get_plan, [&] {
+        session.emplace(server.connect("postgres", stop));
+        await_target(*session, server, progress, stop);
+      });
+      Connection& connection = *session;
       read_reached(connection, recovered);
       assert_reached(plan, recovered);
       recovered.replay_time = watch.elapsed();
