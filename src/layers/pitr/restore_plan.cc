@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "layers/pitr/wal_scan.h"
 
 namespace layers {
@@ -36,7 +37,7 @@ class Planner {
         stop_(std::move(stop)),
         epoch_(choose_epoch()),
         archive_(repository, epoch_) {
-    snapshots_ = repository::read_snapshots(repository, epoch_.number, stop_);
+    read_snapshots();
     std::ranges::sort(snapshots_, {}, &SnapshotRoot::stopped);
     if (snapshots_.empty()) {
       throw Error(
@@ -65,6 +66,23 @@ class Planner {
       if (epoch.number == *request_.epoch) return epoch;
     }
     throw base::error(ErrorKind::absent, "there is no epoch {}", request_.epoch->value);
+  }
+
+  // A root that cannot be read is passed over: another snapshot and more WAL come to the same
+  // moment. Who asks for that very snapshot is refused.
+  void read_snapshots() {
+    std::optional<Error> first_failure;
+    for (const std::string& id : repository::snapshot_ids(repository_, epoch_.number, stop_)) {
+      try {
+        snapshots_.push_back(repository::read_snapshot(repository_, epoch_.number, id, stop_));
+      } catch (const Error& failure) {
+        const TargetSnapshot* by_id = std::get_if<TargetSnapshot>(&request_.target);
+        if (failure.kind() != ErrorKind::corrupt || (by_id != nullptr && by_id->id == id)) throw;
+        base::warn("snapshot {} is passed over: {}", id, failure.message());
+        if (!first_failure) first_failure = failure;
+      }
+    }
+    if (snapshots_.empty() && first_failure) throw *first_failure;
   }
 
   // The path to restore along: the one asked for, or the only one there is. Where history branched,
