@@ -199,9 +199,9 @@ class Checker {
             .boolean(0, 0);
     if (!replicates) {
       problem("replication", "the role may not stream WAL",
-              fmt::format("ALTER ROLE {} REPLICATION; and a 'replication' line in pg_hba.conf",
-                          postgres::quote_identifier(
-                              connection.query("select current_user").text(0, 0))));
+              fmt::format(
+                  "ALTER ROLE {} REPLICATION; and a 'replication' line in pg_hba.conf",
+                  postgres::quote_identifier(connection.query("select current_user").text(0, 0))));
     } else {
       good("replication", "the role may stream WAL");
     }

@@ -36,17 +36,16 @@ std::string advice_to_start(const repository::SnapshotRoot& root, const Path& da
     for (const repository::ExternalFile& file : root.external)
       advice += fmt::format("  {}\n", file.original);
   }
-  advice +=
-      "archiving is off in it (postgresql.auto.conf says how to turn it on); start it with ";
+  advice += "archiving is off in it (postgresql.auto.conf says how to turn it on); start it with ";
   if (const std::optional<DebianCluster> debian = debian_cluster(data_directory)) {
     advice += fmt::format("'sudo systemctl start postgresql@{}-{}', as configured in {}\n",
                           debian->version, debian->name, debian->configuration().string());
   } else if (std::filesystem::exists(data_directory / "postgresql.conf")) {
     advice += fmt::format("'pg_ctl -D {} start'\n", data_directory.string());
   } else {
-    advice += fmt::format(
-        "'postgres -D {} -c config_file=...': it has no postgresql.conf of its own\n",
-        data_directory.string());
+    advice +=
+        fmt::format("'postgres -D {} -c config_file=...': it has no postgresql.conf of its own\n",
+                    data_directory.string());
   }
   return advice;
 }
@@ -56,7 +55,8 @@ std::string advice_on_saved_wal(const layers::SavedWal& saved) {
                                    saved.files, saved.folder.string());
   if (saved.unarchived.empty()) return advice;
   advice += fmt::format(
-      "{} finished segments of it were not archived yet; push them, and a restore reaches further:\n",
+      "{} finished segments of it were not archived yet; push them, and a restore reaches "
+      "further:\n",
       saved.unarchived.size());
   for (const std::string& name : saved.unarchived)
     advice += fmt::format("  seawall wal push {}\n", (saved.folder / "pg_wal" / name).string());

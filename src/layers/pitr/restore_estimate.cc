@@ -15,8 +15,8 @@ constexpr double replay_rate = 60e6;
 constexpr auto server_start = std::chrono::seconds(1);
 constexpr uint64_t sample_bytes_max = 64 * base::MiB;
 
-double sampled_rate(const repository::Repository& repository,
-                    const repository::SnapshotRoot& root, std::stop_token stop) {
+double sampled_rate(const repository::Repository& repository, const repository::SnapshotRoot& root,
+                    std::stop_token stop) {
   const auto pack = std::ranges::max_element(root.packs, {}, &repository::PackRef::raw_bytes);
   if (pack == root.packs.end()) return write_rate;
   const repository::PackIndex index =
@@ -46,8 +46,8 @@ RestoreEstimate estimate(const repository::Repository& repository, const Restore
   for (const WalLeg& leg : plan.legs) segments += leg.last - leg.first + 1;
   RestoreEstimate estimate{.bytes_per_second = static_cast<uint64_t>(rate)};
   estimate.files = seconds(static_cast<double>(plan.snapshot.totals.bytes) / rate);
-  // What was stored tells more of the work than the segments' size, which archive_timeout fills with
-  // zeros; stored WAL is about a third of what it was.
+  // What was stored tells more of the work than the segments' size, which archive_timeout fills
+  // with zeros; stored WAL is about a third of what it was.
   const double log = std::min(static_cast<double>(segments * plan.snapshot.segment_bytes),
                               3.0 * static_cast<double>(plan.wal_stored_bytes));
   estimate.replay = server_start + seconds(log / replay_rate);

@@ -12,7 +12,7 @@
 namespace layers {
 
 struct SavedWal {
-  base::Path folder;                    // with pg_wal/ and global/pg_control, so that `wal push` takes it
+  base::Path folder;  // with pg_wal/ and global/pg_control, so that `wal push` takes it
   size_t files = 0;
   std::vector<std::string> unarchived;  // segments that were waiting for the archiver
 };
