@@ -48,6 +48,8 @@ fuzz: build-folder ## build and run each fuzz target for a minute
 
 install: build ## install below PREFIX (default /usr/local)
 	@cmake --install $(RELEASE) --prefix $${PREFIX:-/usr/local}
+	@install -d $${PREFIX:-/usr/local}/share/bash-completion/completions
+	@$(RELEASE)/seawall completion bash >$${PREFIX:-/usr/local}/share/bash-completion/completions/seawall
 
 clean: ## remove build/
 	@rm -rf build

@@ -97,17 +97,16 @@ Slot newest_slot(const Policy& policy, TieredLayer layer, const std::string& nam
   const std::vector<Tier> tiers = tiers_of(policy, layer);
   const auto tier = std::ranges::find(tiers, name, &Tier::name);
   if (tier == tiers.end()) {
-    throw Error(
-        ErrorKind::invalid,
-        fmt::format("the policy has no tier '{}' of {}", name, policy::name(layer)),
-        fmt::format("layers.{} in the policy names those there are", policy::name(layer)));
+    throw Error(ErrorKind::invalid,
+                fmt::format("the policy has no tier '{}' of {}", name, policy::name(layer)),
+                fmt::format("layers.{} in the policy names those there are", policy::name(layer)));
   }
   Slot slot{.finish_within = tier->finish_within};
   slot.due = policy::last_slot_at_or_before(tier->cadence, policy.timezone, now);
   for (const Tier& other : tiers) {
-    const bool shares = layer == TieredLayer::snapshots &&
-                        policy::last_slot_at_or_before(other.cadence, policy.timezone, now) ==
-                            *slot.due;
+    const bool shares =
+        layer == TieredLayer::snapshots &&
+        policy::last_slot_at_or_before(other.cadence, policy.timezone, now) == *slot.due;
     if (other.name != name && !shares) continue;
     slot.tiers.push_back(other.name);
     slot.lanes.push_back(monitor::lane(layer, other.name));

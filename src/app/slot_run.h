@@ -23,9 +23,9 @@ Slot slot_by_hand(policy::TieredLayer layer);
 Slot newest_slot(const policy::Policy& policy, policy::TieredLayer layer, const std::string& tier,
                  base::Instant now);
 
-// Claims the slot (by hand: a second of its own), does the work, and writes the run's record, whatever came of it. `work` returns
-// the record's details. Throws conflict while another run holds the slot, invalid when this host's
-// clock is off the store's, and whatever ends the work.
+// Claims the slot (by hand: a second of its own), does the work, and writes the run's record,
+// whatever came of it. `work` returns the record's details. Throws conflict while another run holds
+// the slot, invalid when this host's clock is off the store's, and whatever ends the work.
 using Work = std::function<base::Json(const repository::Claim& claim)>;
 void run_slot(const repository::Repository& repository, const Slot& slot,
               const std::optional<std::string>& base_snapshot, const Work& work,

@@ -100,8 +100,7 @@ void prune(Globals& globals, const PruneOptions& options) {
       repository::plan_sweep(repository, rules, now, globals.token());
   std::map<std::string, repository::DumpSweepPlan> dumps;  // by tier
   for (const policy::DumpTier& tier : context.policy().layers.dumps)
-    dumps[tier.tier.name] =
-        plan_dumps(context, tier.tier.name, retention, now, globals.token());
+    dumps[tier.tier.name] = plan_dumps(context, tier.tier.name, retention, now, globals.token());
   std::vector<repository::SweepItem> dumps_kept;
   std::vector<repository::SweepItem> dumps_going;
   for (const auto& [tier, of_tier] : dumps) {
@@ -109,13 +108,13 @@ void prune(Globals& globals, const PruneOptions& options) {
     dumps_going.insert(dumps_going.end(), of_tier.remove.begin(), of_tier.remove.end());
   }
   if (globals.json) {
-    print_json({{"applied", options.apply},
-                {"keep", items_to_json(plan.keep)},
-                {"condemn", items_to_json(plan.condemn)},
-                {"waiting", items_to_json(plan.waiting)},
-                {"remove", items_to_json(plan.remove)},
-                {"dumps",
-                 {{"keep", items_to_json(dumps_kept)}, {"remove", items_to_json(dumps_going)}}}});
+    print_json(
+        {{"applied", options.apply},
+         {"keep", items_to_json(plan.keep)},
+         {"condemn", items_to_json(plan.condemn)},
+         {"waiting", items_to_json(plan.waiting)},
+         {"remove", items_to_json(plan.remove)},
+         {"dumps", {{"keep", items_to_json(dumps_kept)}, {"remove", items_to_json(dumps_going)}}}});
   } else {
     print_items("kept", plan.keep, options.all);
     print_items("to be condemned", plan.condemn, options.all);

@@ -26,13 +26,11 @@ void verify(Globals& globals, const VerifyOptions& options) {
   repository::VerifyReport report =
       repository::verify(repository, context.threads(), progress, globals.token());
   for (const policy::DumpTier& tier : context.policy().layers.dumps) {
-    append(report,
-           repository::verify_dumps(context.dump_store(tier.tier.name), context.cluster_database(),
-                                    progress, globals.token()));
+    append(report, repository::verify_dumps(context.dump_store(tier.tier.name),
+                                            context.cluster_database(), progress, globals.token()));
   }
   if (!options.no_record) {
-    repository::keep_verification(repository, report, base::system_clock().now(),
-                                  globals.token());
+    repository::keep_verification(repository, report, base::system_clock().now(), globals.token());
   }
   line.finish();
   if (!report.damage.empty()) globals.exit_code = base::exit_code(base::ErrorKind::corrupt);

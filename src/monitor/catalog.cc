@@ -36,8 +36,8 @@ bool is_damaged(const Catalog& catalog, const repository::DumpName& dump) {
          });
 }
 
-void read_dumps(Catalog& catalog, const std::string& database,
-                const std::vector<DumpPlace>& places, std::stop_token stop) {
+void read_dumps(Catalog& catalog, const std::string& database, const std::vector<DumpPlace>& places,
+                std::stop_token stop) {
   for (const DumpPlace& place : places) {
     for (const repository::StoredDump& stored : repository::list_dumps(place.store, stop)) {
       if (stored.name.database != database) continue;

@@ -207,14 +207,14 @@ class Judge {
   void judge_verification() {
     if (!catalog_.verified) return;
     for (const repository::Damage& damage : catalog_.verified->damage) {
-      std::string what =
-          fmt::format("{} is damaged, as a verify found on {}: {}", damage.key,
-                      base::to_rfc3339(catalog_.verified->at), damage.what);
+      std::string what = fmt::format("{} is damaged, as a verify found on {}: {}", damage.key,
+                                     base::to_rfc3339(catalog_.verified->at), damage.what);
       if (!damage.snapshots.empty())
         what += fmt::format("; so these snapshots cannot be restored: {}",
                             fmt::join(damage.snapshots, ", "));
-      find(Severity::critical, what,
-           "take a snapshot now (it stores those blocks again), then find out what the storage did");
+      find(
+          Severity::critical, what,
+          "take a snapshot now (it stores those blocks again), then find out what the storage did");
     }
   }
 

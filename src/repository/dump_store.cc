@@ -49,8 +49,8 @@ void require_as_recorded(ObjectStore& store, const StoredDump& dump, const DumpR
 
 }  // namespace
 
-VerifyReport verify_dumps(ObjectStore& store, const std::string& database,
-                          VerifyProgress& progress, std::stop_token stop) {
+VerifyReport verify_dumps(ObjectStore& store, const std::string& database, VerifyProgress& progress,
+                          std::stop_token stop) {
   const std::vector<StoredDump> dumps = dumps_of(store, database, stop);
   for (const StoredDump& dump : dumps)
     if (dump.finished) progress.bytes_total += dump.size;
@@ -72,9 +72,9 @@ VerifyReport verify_dumps(ObjectStore& store, const std::string& database,
   return report;
 }
 
-DumpSweepPlan plan_dump_sweep(ObjectStore& store, const std::string& database,
-                              const KeepDump& keep, base::Duration unfinished_after,
-                              base::Instant now, std::stop_token stop) {
+DumpSweepPlan plan_dump_sweep(ObjectStore& store, const std::string& database, const KeepDump& keep,
+                              base::Duration unfinished_after, base::Instant now,
+                              std::stop_token stop) {
   DumpSweepPlan plan;
   for (const StoredDump& dump : dumps_of(store, database, stop)) {
     SweepItem item{dump.name.archive_key().text(), dump.size, {}};

@@ -41,8 +41,7 @@ void keep_verification(const Repository& repository, const VerifyReport& report,
 
 std::optional<Verification> newest_verification(const Repository& repository,
                                                 std::stop_token stop) {
-  const std::vector<storage::ObjectInfo> all =
-      storage::list_all(repository.store(), prefix, stop);
+  const std::vector<storage::ObjectInfo> all = storage::list_all(repository.store(), prefix, stop);
   if (all.empty()) return std::nullopt;
   const Json body = repository.read_json(all.back().key, type, stop);
   Verification verification{.at = base::from_rfc3339(member<std::string>(body, "at")),

@@ -97,6 +97,13 @@ class Planner {
         return other.timeline() != path.timeline() && is_superseded_by(path, other);
       });
     });
+    // Of paths that are the same up to the target, one is enough: the oldest.
+    for (size_t i = leaves.size(); i-- > 0;) {
+      const bool same = std::ranges::any_of(leaves, [&](const TimelineHistory& other) {
+        return other.timeline() != leaves[i].timeline() && adds_nothing(leaves[i], other);
+      });
+      if (same) leaves.erase(leaves.begin() + static_cast<std::ptrdiff_t>(i));
+    }
     if (leaves.empty()) return TimelineHistory(snapshots_.back().timeline);
     if (leaves.size() == 1) return leaves.front();
     std::string list;
@@ -105,6 +112,34 @@ class Planner {
         ErrorKind::invalid,
         fmt::format("history branched: the target may lie on timelines{}", list),
         "say which is meant with --timeline N; 'seawall wal audit' shows where they branched");
+  }
+
+  // Where two paths part.
+  static Lsn parting(const TimelineHistory& path, const TimelineHistory& other) {
+    Lsn parted{};
+    for (size_t i = 0; i < std::min(path.legs().size(), other.legs().size()); ++i) {
+      if (path.legs()[i].timeline != other.legs()[i].timeline) break;
+      parted = std::min(path.legs()[i].end, other.legs()[i].end);
+    }
+    return parted;
+  }
+
+  // Whether `path` has nothing of its own up to the target: it parted from `other` behind it, or
+  // nothing was committed on it between.
+  bool adds_nothing(const TimelineHistory& path, const TimelineHistory& other) const {
+    const Lsn parted = parting(path, other);
+    if (const auto* lsn = std::get_if<TargetLsn>(&request_.target)) return lsn->lsn <= parted;
+    const auto* target = std::get_if<TargetTime>(&request_.target);
+    if (target == nullptr) return false;
+    bool adds = false;
+    scan_wal(
+        archive_, path, parted,
+        [&](const WalMoment& moment) {
+          adds = moment.time <= target->time;
+          return false;
+        },
+        stop_);
+    return !adds;
   }
 
   // Whether `other` branched off `path` and no transaction ended on `path` after that.
