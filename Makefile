@@ -29,7 +29,7 @@ test-long: build ## the same code with bigger numbers: hours
 
 test-sanitize: deps build-folder ## the quick tests under AddressSanitizer and UBSan
 	@cmake --preset dev >build/configure-dev.log 2>&1 || { cat build/configure-dev.log; exit 1; }
-	@cmake --build --preset dev -j $(JOBS)
+	@cmake --build --preset dev -j $(JOBS) --target quick_tests
 	@ctest --preset dev -j $(JOBS)
 
 lint: build ## clang-format, clang-tidy, and the rooms
