@@ -24,8 +24,9 @@ demo: build ## the main job on real data, before your eyes, in two minutes
 test: build ## every suite once, at a bounded size
 	@ctest --preset release -j $(JOBS)
 
-test-long: build ## the same code with bigger numbers: hours
+test-long: build ## the same code with bigger numbers, then PostgreSQL 14 to 18: hours
 	@SEAWALL_LONG=1 ctest --preset release -j $(JOBS) --timeout 86400
+	@tools/test-matrix.sh
 
 test-sanitize: deps build-folder ## the quick tests under AddressSanitizer and UBSan
 	@cmake --preset dev >build/configure-dev.log 2>&1 || { cat build/configure-dev.log; exit 1; }
