@@ -94,7 +94,8 @@ class BitFlip(Flip):
 
     def not_needed(self):
         return {"end of timeline 1": self.keys("wal/**/*.partial.zst"),
-                "backup history": self.keys("wal/**/*.backup.zst"), "claim": self.keys("claims/**/*.json"), "run": self.keys("runs/**/*.json"),
+                "backup history": self.keys("wal/**/*.backup.zst"),
+                "claim": self.keys("claims/**/*.json"), "run": self.keys("runs/**/*.json"),
                 "policy": self.keys("policies/*.json"), "older root": [f"snapshots/0001/{self.old}.json"],
                 "newer root": [f"snapshots/0001/{self.snapshot}.json"]}
 

@@ -231,7 +231,8 @@ class CrashOfDumps(CrashTest):
             self.primary.sql("drop database if exists copy with (force)")
             killed = self.kill_at_random("restore", *into)
             self.wait_for(lambda: not processes_naming("dbname=copy"), seconds=10, what="no pg_restore on it")
-            others = "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+            others = ("select count(*) from pg_stat_activity where backend_type = 'client backend' "
+                      "and pid <> pg_backend_pid()")
             self.wait_for(lambda: self.primary.sql(others) == "0", what="what the server was doing ended")
             return killed
         self.until_killed(KILLS, attempt_restore)
