@@ -116,8 +116,8 @@ std::optional<Error> noted_failure(const Path& plan_file) {
   const std::optional<std::string> text = base::read_text_file_if_there(file);
   if (!text) return std::nullopt;
   const Json json = base::parse_json(*text, file.string());
-  for (const ErrorKind kind :
-       {ErrorKind::denied, ErrorKind::absent, ErrorKind::corrupt, ErrorKind::full}) {
+  for (const ErrorKind kind : {ErrorKind::invalid, ErrorKind::denied, ErrorKind::absent,
+                               ErrorKind::corrupt, ErrorKind::full}) {
     if (member<int>(json, "kind") != base::exit_code(kind)) continue;
     // What the plan needs and the archive has no more is a hole in the log.
     return Error(kind == ErrorKind::absent ? ErrorKind::corrupt : kind,

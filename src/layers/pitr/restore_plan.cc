@@ -77,7 +77,10 @@ class Planner {
         snapshots_.push_back(repository::read_snapshot(repository_, epoch_.number, id, stop_));
       } catch (const Error& failure) {
         const TargetSnapshot* by_id = std::get_if<TargetSnapshot>(&request_.target);
-        if (failure.kind() != ErrorKind::corrupt || (by_id != nullptr && by_id->id == id)) throw;
+        // invalid: of a newer seawall, as a flipped bit of its version says too.
+        const bool unreadable =
+            failure.kind() == ErrorKind::corrupt || failure.kind() == ErrorKind::invalid;
+        if (!unreadable || (by_id != nullptr && by_id->id == id)) throw;
         base::warn("snapshot {} is passed over: {}", id, failure.message());
         if (!first_failure) first_failure = failure;
       }
