@@ -39,9 +39,11 @@ class Flip(ClusterTest):
                 once()
         return put_back
 
-    def named(self, key, *arguments, codes=(7,)):
+    def named(self, key, *arguments):
         done = self.seawall(*arguments, check=False)
-        self.assertIn(done.code, codes, f"{self.flipped}: {done}")
+        # Whether a version above ours is damage or the truth, nobody can tell.
+        expected = 2 if "written by a newer seawall" in done.err else 7
+        self.assertEqual(done.code, expected, f"{self.flipped}: {done}")
         self.assertIn(key, done.out + done.err, self.flipped)
         return done
 
@@ -84,7 +86,7 @@ class BitFlip(Flip):
             "shard": [shard["key"] for shard in self.root()["shards"]],
             "pack": [f"packs/0001/{pack['id']}.zst" for pack in self.root()["packs"]],
             "segment": [key for key in wal if ".d/" not in key and os.path.basename(key)[:24] >= first],
-            "chunk": [key for key in wal if ".d/" in key],
+            "chunk": [key for key in wal if ".d/" in key and key.split(".d/")[0] + ".zst" not in wal],
             "history": self.keys("wal/0001/history/*.zst"),
         }
 
@@ -103,7 +105,6 @@ class BitFlip(Flip):
         """No server would start there by accident and show what is not right."""
         data = os.path.join(target, "global/pg_control")
         self.assertFalse(os.path.exists(data) and not os.path.exists(target + "/recovery.signal"), self.flipped)
-        shutil.rmtree(target, ignore_errors=True)
 
     def test_every_kind_of_object(self):
         self.make()
@@ -112,6 +113,7 @@ class BitFlip(Flip):
             for kind, keys in self.needed().items():
                 key = self.dice.choice(keys)
                 put_back = self.flip(os.path.join(self.repository, key))
+                shutil.rmtree(target, ignore_errors=True)
                 with self.subTest(kind=kind, key=key):
                     self.named(key, "verify")
                     self.named(key, "restore", "--at", "latest", "--to", target)
@@ -120,6 +122,7 @@ class BitFlip(Flip):
             for kind, keys in self.not_needed().items():
                 key = self.dice.choice(keys)
                 put_back = self.flip(os.path.join(self.repository, key))
+                shutil.rmtree(target, ignore_errors=True)
                 with self.subTest(kind=kind, key=key):
                     self.named(key, "verify")
                     plan = self.seawall("restore", "--at", "latest", "--to", target, "--dry-run")
