@@ -25,7 +25,7 @@ using LocalDay = std::chrono::local_days;
 // in force after and before the gap: moments that exist, but whose wall clock says something else.
 struct WallReading {
   enum class Kind { once, gap, fold };
-  Kind kind;
+  Kind kind{};
   base::Instant earlier;  // the moment; in a fold, the first of the two
   base::Instant later;    // the same moment, or the second of the two
   base::Instant
