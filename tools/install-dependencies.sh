@@ -17,6 +17,8 @@ build=(
   libbenchmark-dev                                           # micro-benchmarks
   postgresql-15 postgresql-contrib python3 jq zstd util-linux # a server to back up, and what the tests ask it with
 )
+# For the test that boots pg-boss on what was restored; any Node.js that is there serves.
+command -v npm >/dev/null || build+=(nodejs npm)
 lint=(clang-format clang-tidy)
 fuzz=(clang-14 libclang-rt-14-dev)
 

@@ -3,11 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <charconv>
-
 #include "base/error.h"
-#include "base/process.h"
+#include "layers/dump/source_catalog.h"
 #include "policy/moment.h"
+#include "postgres/client_program.h"
 
 namespace app {
 
@@ -73,7 +72,7 @@ class Checker {
           check_receiver(connection);
           check_safety(connection);
           check_clock(connection);
-          check_dump_client(connection);
+          check_dumps(connection);
           bytes = static_cast<uint64_t>(
               connection.query("select coalesce(sum(pg_database_size(oid)), 0) from pg_database")
                   .number(0, 0));
@@ -200,7 +199,9 @@ class Checker {
             .boolean(0, 0);
     if (!replicates) {
       problem("replication", "the role may not stream WAL",
-              "ALTER ROLE <role> REPLICATION; and a 'replication' line in pg_hba.conf");
+              fmt::format(
+                  "ALTER ROLE {} REPLICATION; and a 'replication' line in pg_hba.conf",
+                  postgres::quote_identifier(connection.query("select current_user").text(0, 0))));
     } else {
       good("replication", "the role may stream WAL");
     }
@@ -244,22 +245,25 @@ class Checker {
                                              context_.policy().timezone)));
   }
 
-  void check_dump_client(Connection& connection) {
+  void check_dumps(Connection& connection) {
     if (context_.policy().layers.dumps.empty()) return;
-    const base::Output answer = base::run({.arguments = {"pg_dump", "--version"}});
-    int major = 0;
-    const size_t at = answer.output.find(") ");
-    if (at != std::string::npos) {
-      std::from_chars(answer.output.data() + at + 2, answer.output.data() + answer.output.size(),
-                      major);
-    }
-    if (major < connection.major()) {
-      problem("pg_dump",
-              fmt::format("version {} is older than the server's {}", major, connection.major()),
-              fmt::format("install the client of PostgreSQL {} (Debian: postgresql-client-{})",
-                          connection.major(), connection.major()));
+    const int major = connection.major();
+    const std::vector<postgres::ClientProgram> programs =
+        postgres::find_client_programs("pg_dump", std::nullopt);
+    if (const auto chosen = postgres::choose_client_program(programs, major)) {
+      good("pg_dump", fmt::format("{}, of PostgreSQL {}", chosen->path.string(), chosen->major));
     } else {
-      good("pg_dump", fmt::format("version {}", major));
+      problem("pg_dump", fmt::format("none here is of PostgreSQL {} or newer", major),
+              fmt::format("sudo apt-get install postgresql-client-{}", major));
+    }
+    for (const layers::ForeignKeyIntoLeftOut& key :
+         layers::foreign_keys_into_left_out(connection, context_.policy().exclude.rows_of)) {
+      problem("exclude.rows_of",
+              fmt::format("{} of {} refers to {}, whose rows are left out: restoring a dump will "
+                          "fail on it",
+                          key.name, key.table, key.references),
+              fmt::format("leave the rows of {} out too, or keep those of {}", key.table,
+                          key.references));
     }
   }
 

@@ -91,6 +91,20 @@ const policy::DumpTier& Context::dump_tier(const std::string& name) const {
               fmt::format("name one with --tier: {}", names));
 }
 
+storage::ObjectStore& Context::dump_store(const std::string& tier) {
+  std::unique_ptr<storage::ObjectStore>& store = dump_stores_[tier];
+  if (!store) store = open_store(dump_tier(tier).store.url());
+  return *store;
+}
+
+monitor::Catalog Context::catalog(const repository::Repository& repository, base::Instant now,
+                                  std::stop_token stop) {
+  std::vector<monitor::DumpPlace> places;
+  for (const policy::DumpTier& tier : policy_.layers.dumps)
+    places.push_back({tier.tier.name, dump_store(tier.tier.name)});
+  return monitor::read_catalog(policy_, repository, cluster_database(), places, now, stop);
+}
+
 unsigned Context::threads() const {
   if (policy_.limits.jobs) return static_cast<unsigned>(*policy_.limits.jobs);
   return std::clamp(std::thread::hardware_concurrency(), 1u, 16u);

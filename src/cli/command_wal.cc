@@ -121,6 +121,7 @@ void add_wal(CLI::App& program, Globals& globals) {
       globals.exit_code = get(globals, *options);
     } catch (const base::Error& failure) {
       base::warn("{}{}{}", failure.message(), failure.hint().empty() ? "" : "; ", failure.hint());
+      if (options->plan) layers::note_failure(*options->plan, failure);
       globals.exit_code = layers::restore_command_status(failure.kind());
     }
   });

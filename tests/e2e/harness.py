@@ -7,6 +7,7 @@ they make is below one temporary folder; servers listen on a Unix socket there, 
 import json
 import os
 import pwd
+import random
 import shutil
 import signal
 import subprocess
@@ -39,6 +40,7 @@ def become_postgres():
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
     os.environ["HOME"] = home
+    os.environ["TMPDIR"] = home  # what a killed restore leaves there goes with it
     os.environ["LC_ALL"] = "C.UTF-8"
     os.environ["PATH"] = PG_BIN + ":" + os.environ.get("PATH", "/usr/bin:/bin")
     for name in list(os.environ):
@@ -72,6 +74,26 @@ def run(*arguments, env=None, check=True, timeout=90, cwd=None):
 def read(path):
     with open(path, "rb") as file:
         return file.read()
+
+
+def dice():
+    """The random choices of a test; its seed is printed, and SEAWALL_SEED replays it."""
+    seed = int(os.environ.get("SEAWALL_SEED") or random.randrange(10 ** 6))
+    print(f"SEAWALL_SEED={seed}", end=" ", file=sys.stderr, flush=True)
+    return random.Random(seed)
+
+
+def processes_naming(text):
+    """The command lines of the processes that name this, such as a server on a data directory."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            line = read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it ended beside us
+        if text in line:
+            found[int(pid)] = line
+    return found
 
 
 class Cluster:
@@ -189,6 +211,25 @@ class ClusterTest(unittest.TestCase):
 
     def seawall(self, *arguments, **options):
         return run(SEAWALL, "--policy", self.policy, *arguments, **options)
+
+    def start_seawall(self, *arguments, program=(), **options):
+        """Runs beside the test; it is killed when the test ends, if it runs still."""
+        options["env"] = {**os.environ, **options.get("env", {})}
+        process = subprocess.Popen([*program, SEAWALL, "--policy", self.policy, *(str(a) for a in arguments)],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   **options)
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        self.addCleanup(end)
+        return process
+
+    def finished(self, process, timeout=90):
+        """Waits for what start_seawall started."""
+        out, err = process.communicate(timeout=timeout)
+        return Result(subprocess.CompletedProcess(process.args, process.returncode, out, err))
 
     def archive_now(self, cluster):
         """All that is written until now is in the archive."""

@@ -9,6 +9,7 @@
 #include "layers/snapshot/needed_wal.h"
 #include "postgres/backup_label.h"
 #include "repository/sweep.h"
+#include "repository/verification.h"
 
 namespace layers {
 
@@ -115,7 +116,9 @@ SnapshotRoot take_snapshot(provider::NativeCluster& cluster,
       choose_base(repository, epoch.number, archive.history(timeline, stop), stop);
   if (base) root.base = base->id;
 
-  const std::set<std::string> condemned = repository::condemned_keys(repository, stop);
+  std::set<std::string> not_to_build_upon = repository::condemned_keys(repository, stop);
+  if (const auto verified = repository::newest_verification(repository, stop))
+    not_to_build_upon.merge(verified->damaged_keys());
 
   progress.phase = "reading";
   progress.bytes_total = databases_bytes(cluster);
@@ -127,8 +130,8 @@ SnapshotRoot take_snapshot(provider::NativeCluster& cluster,
       .checksums = before.checksums,
       .blocks_per_file = before.blocks_per_file,
       .base = base ? &*base : nullptr,
-      .packs_to_leave = packs_to_leave(base ? &*base : nullptr, condemned, root.started),
-      .shards_to_leave = condemned,
+      .packs_to_leave = packs_to_leave(base ? &*base : nullptr, not_to_build_upon, root.started),
+      .shards_to_leave = not_to_build_upon,
       .run = root.run,
       .pack_bytes = pack_bytes_for(progress.bytes_total),
       .threads = request.threads,

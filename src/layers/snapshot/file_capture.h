@@ -14,7 +14,8 @@ struct CaptureFacts {
   uint32_t blocks_per_file;
   const repository::SnapshotRoot* base;  // may be null
   std::set<repository::PackId> packs_to_leave;
-  std::set<std::string> shards_to_leave;  // keys of those that a prune may delete
+  std::set<std::string>
+      shards_to_leave;  // keys of those that a prune may delete, or that are damaged
   std::string run;
   uint64_t pack_bytes;
   unsigned threads;

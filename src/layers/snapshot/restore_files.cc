@@ -32,6 +32,9 @@ namespace {
 
 constexpr uint64_t own_sync_bytes =
     1 * base::MiB;  // larger files are synced one by one, smaller ones together
+// In the target from the first byte to the last: tells --delta that what lies there is ours to go
+// on with, when not even PG_VERSION is there yet. Holds the cluster's system identifier.
+constexpr const char* under_way = "seawall-restore-under-way";
 
 bool is_empty_or_absent(const Path& folder) {
   std::error_code failed;
@@ -334,6 +337,8 @@ void remove_strangers(const Path& target, const std::string& prefix,
 
 void require_delta_target(const SnapshotRoot& root, const Path& target) {
   if (is_empty_or_absent(target)) return;
+  const std::string ours = std::to_string(root.system_identifier);
+  if (base::read_text_file_if_there(target / under_way) == ours) return;
   const std::optional<std::string> version = base::read_text_file_if_there(target / "PG_VERSION");
   if (!version) {
     throw Error(ErrorKind::conflict,
@@ -399,6 +404,8 @@ void restore_files(const repository::Repository& repository, const SnapshotRoot&
   base::create_folders_durably(request.target);
   if (chmod(request.target.c_str(), 0700) != 0)
     base::throw_errno("closing the data directory to others");
+  base::write_file_durably(request.target / under_way,
+                           base::as_bytes(std::to_string(root.system_identifier)));
   if (request.configuration) base::create_folders_durably(*request.configuration);
   FileSystems systems;
   systems.add(request.target);
@@ -422,6 +429,7 @@ void restore_files(const repository::Repository& repository, const SnapshotRoot&
   if (const std::string map = mapped_tablespace_map(root, places); !map.empty()) {
     base::write_file_durably(request.target / "tablespace_map", base::as_bytes(map));
   }
+  std::filesystem::remove(request.target / under_way);
   systems.sync();
   base::Bytes control = root.control_file;
   control.resize(block_bytes);

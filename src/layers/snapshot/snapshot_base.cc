@@ -30,13 +30,13 @@ std::optional<SnapshotRoot> choose_base(const repository::Repository& repository
 }
 
 std::set<repository::PackId> packs_to_leave(const SnapshotRoot* base,
-                                            const std::set<std::string>& condemned,
+                                            const std::set<std::string>& excluded,
                                             base::Instant now) {
   constexpr auto old = std::chrono::days(90);
   constexpr uint64_t sparse_share = 4;   // less than a quarter in use
   constexpr uint64_t budget_share = 20;  // a twentieth of the database is stored again at once
   std::set<repository::PackId> leave;
-  for (const std::string& key : condemned) {
+  for (const std::string& key : excluded) {
     if (key.starts_with("packs/"))
       leave.insert(repository::parse_pack_id(key.substr(key.size() - 36, 32)));
   }

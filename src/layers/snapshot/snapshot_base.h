@@ -19,11 +19,11 @@ std::optional<repository::SnapshotRoot> choose_base(const repository::Repository
                                                     const postgres::TimelineHistory& history,
                                                     std::stop_token stop);
 
-// Packs not to be referred to by a new snapshot: condemned by a prune, or so sparsely used that
-// keeping them costs more than storing their blocks again; of the sparse and the old no more than a
-// share of the database at once.
+// Packs not to be referred to by a new snapshot: those among `excluded` keys (condemned by a prune,
+// found damaged by a verify), and those so sparsely used that keeping them costs more than storing
+// their blocks again; of the sparse and the old no more than a share of the database at once.
 std::set<repository::PackId> packs_to_leave(const repository::SnapshotRoot* base,
-                                            const std::set<std::string>& condemned,
+                                            const std::set<std::string>& excluded,
                                             base::Instant now);
 
 // Gives the shards to compare with, for stretches of paths asked for in ascending order. Holds no
