@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "layers/dump/client_run.h"
 #include "layers/dump/source_catalog.h"
 #include "policy/moment.h"
-#include "postgres/client_program.h"
 
 namespace app {
 
@@ -247,15 +247,10 @@ class Checker {
 
   void check_dumps(Connection& connection) {
     if (context_.policy().layers.dumps.empty()) return;
-    const int major = connection.major();
-    const std::vector<postgres::ClientProgram> programs =
-        postgres::find_client_programs("pg_dump", std::nullopt);
-    if (const auto chosen = postgres::choose_client_program(programs, major)) {
-      good("pg_dump", fmt::format("{}, of PostgreSQL {}", chosen->path.string(), chosen->major));
-    } else {
-      problem("pg_dump", fmt::format("none here is of PostgreSQL {} or newer", major),
-              fmt::format("sudo apt-get install postgresql-client-{}", major));
-    }
+    ask("pg_dump", "", [&] {
+      const postgres::ClientProgram chosen = layers::find_pg_dump(connection.major(), std::nullopt);
+      good("pg_dump", fmt::format("{}, of PostgreSQL {}", chosen.path.string(), chosen.version));
+    });
     for (const layers::ForeignKeyIntoLeftOut& key :
          layers::foreign_keys_into_left_out(connection, context_.policy().exclude.rows_of)) {
       problem("exclude.rows_of",

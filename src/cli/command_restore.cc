@@ -90,6 +90,18 @@ std::string describe(const layers::RestoreProgress& files,
                      lsn != 0 ? ", at " + to_string(postgres::Lsn{lsn}) : "");
 }
 
+// A restore without room is gone on with once there is some; nothing that was fetched is lost.
+template <typename Work>
+void hinting_at_delta(const Work& work) {
+  try {
+    work();
+  } catch (const base::Error& failure) {
+    if (failure.kind() != base::ErrorKind::full) throw;
+    throw base::Error(failure.kind(), failure.message(),
+                      "free space there, then run the same with --delta: what is there is kept");
+  }
+}
+
 void restore(Globals& globals, const RestoreOptions& options) {
   app::Context context = globals.context();
   const repository::Repository repository = context.repository(globals.token());
@@ -126,7 +138,8 @@ void restore(Globals& globals, const RestoreOptions& options) {
   layers::RecoverProgress recovery;
   const base::Stopwatch watch;
   ProgressLine line(globals, [&] { return describe(files, recovery); });
-  layers::restore_files(repository, plan.snapshot, request, files, globals.token());
+  hinting_at_delta(
+      [&] { layers::restore_files(repository, plan.snapshot, request, files, globals.token()); });
   const base::Duration files_time = watch.elapsed();
   layers::RecoverRequest recover_request{.data_directory = request.target,
                                          .seawall = std::filesystem::read_symlink("/proc/self/exe"),
@@ -136,8 +149,9 @@ void restore(Globals& globals, const RestoreOptions& options) {
   if (!context.policy().exclude.rows_of.empty()) {
     recover_request.scrub = {context.cluster_database(), context.policy().exclude.rows_of};
   }
-  const layers::Recovered recovered =
-      layers::recover(plan, recover_request, recovery, globals.token());
+  layers::Recovered recovered;
+  hinting_at_delta(
+      [&] { recovered = layers::recover(plan, recover_request, recovery, globals.token()); });
   line.finish();
   if (globals.json) {
     print_json({{"plan", to_json(plan)},

@@ -1,5 +1,7 @@
 #include "provider/native_cluster.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace provider {
@@ -87,11 +89,17 @@ std::vector<Path> NativeCluster::external_files() {
       "setting <> '' "
       "union select sourcefile from pg_settings where sourcefile is not null order by 1");
   std::vector<Path> all;
-  for (size_t row = 0; row < rows.size(); ++row) {
-    const Path path = rows.text(row, 0);
+  const auto add = [&](const Path& path) {
     const Path within = path.lexically_relative(data_directory_);
     if (within.empty() || *within.begin() == "..") all.push_back(path);
+  };
+  for (size_t row = 0; row < rows.size(); ++row) add(rows.text(row, 0));
+  // Debian's tools keep these beside postgresql.conf: pg_createcluster(1).
+  const Path folder = Path(connection_.setting("config_file")).parent_path();
+  for (const char* name : {"environment", "pg_ctl.conf", "start.conf"}) {
+    if (std::filesystem::is_regular_file(folder / name)) add(folder / name);
   }
+  std::ranges::sort(all);
   return all;
 }
 

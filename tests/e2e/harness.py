@@ -127,9 +127,9 @@ class Cluster:
                 quoted = str(value).replace("'", "''")
                 conf.write(f"{name} = '{quoted}'\n")
 
-    def start(self, timeout=60):
+    def start(self, timeout=60, env=None):
         run(os.path.join(PG_BIN, "pg_ctl"), "-D", self.data, "-l", self.log, "-w", "-t", timeout,
-            "-o", f"-k {self.socket} -p {self.port} -c listen_addresses=", "start", timeout=timeout + 10)
+            "-o", f"-k {self.socket} -p {self.port} -c listen_addresses=", "start", timeout=timeout + 10, env=env)
         return self
 
     def stop(self, mode="fast"):
@@ -198,12 +198,12 @@ class ClusterTest(unittest.TestCase):
         self.clusters.append(cluster)
         return cluster
 
-    def write_policy(self, cluster, extra="", database="postgres", layers=None):
+    def write_policy(self, cluster, extra="", database="postgres", layers=None, timezone="Asia/Singapore"):
         rows = ", ".join(f'"{t}"' for t in self.exclude)
         layers = layers or (f"  pitr: {{ retain: {self.retain} }}\n  snapshots:\n"
                             '    nightly: { at: "03:00", retain: 30d }\n')
         with open(self.policy, "w") as policy:
-            policy.write(f"version: 1\nname: test\ntimezone: Asia/Singapore\n"
+            policy.write(f"version: 1\nname: test\ntimezone: {timezone}\n"
                          f"database:\n  provider: native\n  url: {cluster.url(database)}\n"
                          f"repository:\n  store: file://{self.repository}\n"
                          f"layers:\n{layers}"

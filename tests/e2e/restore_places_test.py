@@ -1,9 +1,10 @@
 """Restores over what is there, and beside it: the old log saved, configuration kept elsewhere, branches of history."""
 
 import os
+import shutil
 import time
 
-from harness import ClusterTest, main, read, run, PG_BIN
+from harness import MAJOR, PG_BIN, ClusterTest, main, read, run
 
 
 class Places(ClusterTest):
@@ -64,6 +65,31 @@ class Places(ClusterTest):
         refused = self.seawall("restore", "--snapshot", self.newest(), "--to", os.path.join(self.folder, "fourth"),
                                "--configuration", other, check=False)
         self.assertEqual(refused.code, 5, refused)
+
+    def test_a_cluster_of_debian_comes_back_where_its_tools_look_for_it(self):
+        roots = os.path.join(self.folder, "etc")
+        env = {"PG_CLUSTER_CONF_ROOT": roots}  # postgresql-common's own, instead of /etc/postgresql
+        primary = self.cluster_at(os.path.join(self.folder, "lib", MAJOR, "main"), "debian", port=5499)
+        run("pg_createcluster", "-d", primary.data, "-s", primary.socket, "-l", primary.log, "-p", "5499", MAJOR, "main",
+            "--", "-U", "postgres", "-A", "trust", env=env)
+        settings = os.path.join(roots, MAJOR, "main")
+        with open(os.path.join(settings, "conf.d", "own.conf"), "w") as conf:
+            conf.write("work_mem = '5555kB'\nlisten_addresses = ''\n")
+        run("pg_ctlcluster", MAJOR, "main", "start", env=env)
+        primary.sql("create table t as select 7 as a")
+        self.write_policy(primary)
+        self.seawall("apply")
+        self.seawall("backup", "snapshots")
+        run("pg_ctlcluster", MAJOR, "main", "stop", env=env)
+        before = {name: read(os.path.join(settings, name)) for name in os.listdir(settings) if name not in ("conf.d", "log")}
+        shutil.rmtree(primary.data)
+        shutil.rmtree(settings)
+        self.seawall("restore", "--snapshot", self.newest(), "--to", primary.data, "--configuration", settings)
+        run("pg_ctlcluster", MAJOR, "main", "start", env=env)
+        self.addCleanup(run, "pg_ctlcluster", "-m", "immediate", MAJOR, "main", "stop", env=env, check=False)
+        self.assertEqual(primary.sql("select a from t"), "7")
+        self.assertEqual(primary.sql("show work_mem"), "5555kB")
+        self.assertEqual({name: read(os.path.join(settings, name)) for name in before}, before)
 
     def newest(self):
         return self.seawall("--json", "list").json()["snapshots"][-1]["id"]

@@ -79,16 +79,23 @@ void read_back(const WalArchive& archive, const SnapshotRoot& root, std::stop_to
                            to_string(root.checkpoint_lsn), to_string(root.start_lsn)));
   }
   if (root.from == "standby") return;  // a standby writes no end-of-backup record
-  const Lsn from{
+  const auto is_found_from = [&](Lsn from) {
+    postgres::WalReader to_stop = postgres::WalReader::first_record_after(
+        stored_segments(archive, root, stop), root.segment_bytes, from);
+    while (const std::optional<postgres::WalRecord> record = to_stop.next()) {
+      if (record->end < root.stop_lsn) continue;
+      return record->end == root.stop_lsn && record->backup_end_of() == root.start_lsn;
+    }
+    return false;
+  };
+  const Lsn shortly_before{
       std::max(root.start_lsn.value,
                root.stop_lsn.value - std::min(root.stop_lsn.value, uint64_t{16 * base::KiB}))};
-  postgres::WalReader to_stop = postgres::WalReader::first_record_after(
-      stored_segments(archive, root, stop), root.segment_bytes, from);
-  while (const std::optional<postgres::WalRecord> record = to_stop.next()) {
-    if (record->end < root.stop_lsn) continue;
-    if (record->end == root.stop_lsn && record->backup_end_of() == root.start_lsn) return;
-    break;
-  }
+  if (is_found_from(shortly_before)) return;
+  // Behind a switch (another backup's end, archive_timeout) the end of the segment before is empty,
+  // and nothing is read across it.
+  const Lsn segment_start{(root.stop_lsn.value - 1) / root.segment_bytes * root.segment_bytes};
+  if (shortly_before < segment_start && is_found_from(segment_start)) return;
   throw fail(fmt::format("there is no end-of-backup record at {}", to_string(root.stop_lsn)));
 }
 

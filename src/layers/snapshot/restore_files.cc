@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/task_group.h"
 #include "layers/snapshot/block_source.h"
+#include "layers/snapshot/outside_files.h"
 #include "postgres/control_file.h"
 
 namespace layers {
@@ -69,7 +70,7 @@ class Places {
     if (path.ends_with('/')) path.remove_suffix(1);
     if (path.starts_with("external/")) {
       if (!request_.configuration) return std::nullopt;
-      return *request_.configuration / path.substr(path.rfind('/') + 1);
+      return OutsideFiles(root_, *request_.configuration).place(path);
     }
     return request_.target / path;  // a tablespace is reached by its link
   }
@@ -372,6 +373,8 @@ void require_restorable(const SnapshotRoot& root, const RestoreRequest& request)
         ErrorKind::conflict, fmt::format("{} is not empty", request.target.string()),
         "name another folder with --to, or --delta to fetch onto this one only what differs");
   }
+  if (request.configuration && !request.delta)
+    OutsideFiles(root, *request.configuration).require_free();
   const Places places(root, request);
   std::set<Path> taken = {request.target.lexically_normal()};
   for (const repository::TablespaceRef& space : root.tablespaces) {
@@ -406,7 +409,7 @@ void restore_files(const repository::Repository& repository, const SnapshotRoot&
     base::throw_errno("closing the data directory to others");
   base::write_file_durably(request.target / under_way,
                            base::as_bytes(std::to_string(root.system_identifier)));
-  if (request.configuration) base::create_folders_durably(*request.configuration);
+  if (request.configuration) OutsideFiles(root, *request.configuration).make_folders();
   FileSystems systems;
   systems.add(request.target);
   if (request.delta)
@@ -425,6 +428,7 @@ void restore_files(const repository::Repository& repository, const SnapshotRoot&
 
   if (request.delta) remove_strangers(request.target, "", line.paths());
   progress.phase = "syncing";
+  if (request.configuration) OutsideFiles(root, *request.configuration).make_included_folders();
   base::write_file_durably(request.target / "backup_label", base::as_bytes(root.backup_label));
   if (const std::string map = mapped_tablespace_map(root, places); !map.empty()) {
     base::write_file_durably(request.target / "tablespace_map", base::as_bytes(map));
