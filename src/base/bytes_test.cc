@@ -1,5 +1,7 @@
 #include "base/bytes.h"
 
+#include <algorithm>
+
 #include "testing/dice.h"
 #include "testing/errors.h"
 

@@ -38,7 +38,7 @@ TEST(File, closes_what_it_held_when_it_takes_another) {
   const int descriptor = one.descriptor();
   {
     File two = std::move(one);
-    EXPECT_FALSE(one);
+    EXPECT_FALSE(one);  // NOLINT(bugprone-use-after-move): what this test is about
     EXPECT_EQ(two.descriptor(), descriptor);
   }
   EXPECT_EQ(fcntl(descriptor, F_GETFD), -1) << "it is still open";

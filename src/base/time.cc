@@ -40,7 +40,7 @@ Instant from_parts(int year_, int month_, int day_, int hour, int minute, int se
 }
 
 struct Parts {
-  year_month_day date;
+  year_month_day date{};
   hh_mm_ss<Duration> time;
 };
 
@@ -126,7 +126,7 @@ std::string human_duration(Duration duration) {
     return fmt::format("{:.1f} s", std::chrono::duration<double>(duration).count());
   if (total < 120) return fmt::format("{} s", total);
   if (total < 3600) return fmt::format("{} min {} s", total / 60, total % 60);
-  if (total < 48 * 3600) return fmt::format("{} h {} min", total / 3600, total % 3600 / 60);
+  if (total < 172'800) return fmt::format("{} h {} min", total / 3600, total % 3600 / 60);
   return fmt::format("{} d {} h", total / 86400, total % 86400 / 3600);
 }
 

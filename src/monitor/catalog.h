@@ -47,10 +47,10 @@ std::string lane(policy::TieredLayer layer, const std::string& tier);
 
 // Segments missing between a snapshot's start and the newest segment held on its timeline.
 struct Hole {
-  uint32_t epoch;
+  uint32_t epoch = 0;
   postgres::Timeline timeline;
-  uint64_t first;  // segment numbers
-  uint64_t last;
+  uint64_t first = 0;  // segment numbers
+  uint64_t last = 0;
 };
 std::vector<Hole> find_holes(const Catalog& catalog);
 

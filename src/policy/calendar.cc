@@ -126,8 +126,8 @@ std::string print_cadence(const Cadence& cadence) {
   if (cadence.kind == Cadence::Kind::every) {
     return fmt::format("every {}", print_duration(cadence.interval));
   }
-  const std::string clock = fmt::format("{:02}:{:02}", cadence.time_of_day.count() / 60,
-                                        cadence.time_of_day.count() % 60);
+  std::string clock = fmt::format("{:02}:{:02}", cadence.time_of_day.count() / 60,
+                                  cadence.time_of_day.count() % 60);
   if (cadence.kind == Cadence::Kind::daily) return clock;
   return fmt::format("{} {}", weekdays[cadence.weekday.c_encoding()], clock);
 }

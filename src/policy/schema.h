@@ -49,7 +49,7 @@ struct Field {
   bool dashes = false;
 
   // The field of this name among `fields`, or null.
-  const Field* find(std::string_view name) const;
+  const Field* find(std::string_view wanted) const;
 };
 
 // The whole policy: a section.

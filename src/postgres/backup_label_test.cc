@@ -54,9 +54,10 @@ TEST(BackupLabel, refuses_facts_that_are_none) {
       {"TIMELINE: 1", "TIMELINE: "},
       {"TIMELINE: 1", "TIMELINE: 4294967296"},
       {"0/2000060", "0/0"}};
-  for (const auto& [from, to] : damage) {
-    EXPECT_ERROR(corrupt, parse_backup_label(replaced(label_of_a_primary, from, to)))
-        << from << " -> " << to;
+  for (const auto& change : damage) {
+    EXPECT_ERROR(corrupt,
+                 parse_backup_label(replaced(label_of_a_primary, change.first, change.second)))
+        << change.first << " -> " << change.second;
   }
 }
 

@@ -1,5 +1,7 @@
 #include "postgres/control_file.h"
 
+#include <gmock/gmock.h>
+
 #include <atomic>
 #include <thread>
 

@@ -36,7 +36,7 @@ std::string to_string(Lsn lsn) {
 
 Lsn parse_lsn(std::string_view text) {
   const size_t slash = text.find('/');
-  if (slash != std::string_view::npos && slash <= 8 && text.size() - slash - 1 <= 8) {
+  if (slash <= 8 && text.size() - slash - 1 <= 8) {
     const std::optional<uint64_t> high = hex_number(text.substr(0, slash));
     const std::optional<uint64_t> low = hex_number(text.substr(slash + 1));
     if (high && low) return {*high << 32 | *low};

@@ -58,7 +58,7 @@ enum class WalFileKind {
   backup_history,  // 000000010000000000000002.00000028.backup
 };
 struct WalFileName {
-  WalFileKind kind;
+  WalFileKind kind{};
   Timeline timeline;
   std::string text;          // as given
   std::string segment_name;  // the 24 digits; empty for a history file

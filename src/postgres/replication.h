@@ -12,7 +12,7 @@
 namespace postgres {
 
 struct SystemIdentity {
-  uint64_t system_identifier;
+  uint64_t system_identifier = 0;
   Timeline timeline;
   Lsn position;
 };

@@ -16,11 +16,11 @@ inline constexpr size_t wal_page_bytes = 8192;  // XLOG_BLCKSZ
 
 // What the first page of a segment says of it.
 struct SegmentHeader {
-  int major;  // the server version that wrote it, by the page magic: 14 .. 18
+  int major = 0;  // the server version that wrote it, by the page magic: 14 .. 18
   Timeline timeline;
   Lsn start;
-  uint64_t system_identifier;
-  uint64_t segment_bytes;
+  uint64_t system_identifier = 0;
+  uint64_t segment_bytes = 0;
 };
 // Throws corrupt when this is not the first page of a segment of PostgreSQL 14 to 18.
 SegmentHeader parse_segment_header(base::ByteView first_page);

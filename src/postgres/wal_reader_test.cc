@@ -1,5 +1,7 @@
 #include "postgres/wal_reader.h"
 
+#include <algorithm>
+
 #include "testing/dice.h"
 #include "testing/errors.h"
 #include "testing/wal_builder.h"
@@ -244,7 +246,7 @@ TEST(SegmentHeader, says_whose_segment_it_is) {
   const SegmentHeader header = parse_segment_header(*wal.segment(5));
   EXPECT_EQ(header.major, 15);
   EXPECT_EQ(header.timeline, Timeline{3});
-  EXPECT_EQ(header.start, Lsn{5 * 64 * base::MiB});
+  EXPECT_EQ(header.start, Lsn{320 * base::MiB});
   EXPECT_EQ(header.system_identifier, 7711077334938725325u);
   EXPECT_EQ(header.segment_bytes, 64 * base::MiB);
 }

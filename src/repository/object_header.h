@@ -22,7 +22,7 @@ inline constexpr uint32_t header_frame_magic = 0x184D2A5E;
 inline constexpr uint32_t footer_frame_magic = 0x184D2A5F;
 
 struct ObjectHeader {
-  ObjectKind kind;
+  ObjectKind kind{};
   RepositoryId repository{};
   uint32_t epoch = 0;
   crypto::Digest content{};  // of the plain content; zeros in a pack

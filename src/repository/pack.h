@@ -22,8 +22,8 @@ struct FrameContent {
 
 struct PackSummary {
   PackId id;
-  uint64_t bytes;      // of the object
-  uint64_t raw_bytes;  // of the blocks in it
+  uint64_t bytes = 0;      // of the object
+  uint64_t raw_bytes = 0;  // of the blocks in it
 };
 
 // Writes frames into packs, one pack at a time. Belongs to one thread. Dropped with a pack begun,
@@ -69,7 +69,7 @@ struct PackIndex {
   };
   std::vector<Frame> frames;
   struct Extent {
-    uint32_t frame;
+    uint32_t frame = 0;
     FrameContent content;
   };
   std::vector<Extent> extents;

@@ -15,9 +15,9 @@ namespace repository {
 // One life of the cluster.
 struct Epoch {
   EpochNumber number;
-  uint64_t system_identifier;
-  int major;
-  uint64_t segment_bytes;
+  uint64_t system_identifier = 0;
+  int major = 0;
+  uint64_t segment_bytes = 0;
   postgres::Timeline timeline;  // on which it began
   postgres::Lsn begins_at;
   base::Instant created;

@@ -108,9 +108,9 @@ class Shard {
 // A frame wherever it is.
 struct FrameAddress {
   PackId pack;
-  uint64_t offset;
-  uint32_t stored_bytes;
-  uint32_t raw_bytes;
+  uint64_t offset = 0;
+  uint32_t stored_bytes = 0;
+  uint32_t raw_bytes = 0;
   auto operator<=>(const FrameAddress&) const = default;
 };
 FrameAddress address_of(const Shard& shard, uint32_t frame);

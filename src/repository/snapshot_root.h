@@ -20,9 +20,9 @@ struct ShardRef {
 
 struct PackRef {
   PackId id;
-  uint64_t size;        // of the object
-  uint64_t raw_bytes;   // of the blocks in it
-  uint64_t live_bytes;  // of those, what this snapshot names
+  uint64_t size = 0;        // of the object
+  uint64_t raw_bytes = 0;   // of the blocks in it
+  uint64_t live_bytes = 0;  // of those, what this snapshot names
 };
 
 struct TablespaceRef {

@@ -29,7 +29,7 @@ struct SweepRules {
   std::function<bool(const Epoch&, postgres::Timeline, postgres::Lsn begin, postgres::Lsn end,
                      std::string& reason)>
       keep_wal;
-  base::Duration wait;  // between condemning and deleting: longer than the longest run
+  base::Duration wait{};  // between condemning and deleting: longer than the longest run
 };
 
 // Throws invalid when `now` is more than a minute off the store's clock: nothing is deleted then.

@@ -33,7 +33,7 @@ class ObjectKey {
 
 struct ObjectInfo {
   ObjectKey key;
-  uint64_t size;
+  uint64_t size = 0;
   base::Instant modified;  // the store's own date
 };
 

@@ -23,6 +23,8 @@ template <typename... Cases>
 struct Match : Cases... {
   using Cases::operator()...;
 };
+template <typename... Cases>
+Match(Cases...) -> Match<Cases...>;
 
 struct Reach {
   Lsn end;                        // of the archived log on this path

@@ -34,8 +34,8 @@ std::string describe(const RestoreTarget& target);
 // Segments `first` to `last` of one timeline, all of which the restore reads.
 struct WalLeg {
   postgres::Timeline timeline;
-  uint64_t first;
-  uint64_t last;
+  uint64_t first = 0;
+  uint64_t last = 0;
 };
 
 struct RestorePlan {

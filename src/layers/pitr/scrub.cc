@@ -26,7 +26,7 @@ std::vector<std::string> matching_tables(postgres::Connection& connection,
 
 std::vector<std::string> scrub(postgres::Connection& connection,
                                const std::vector<policy::TablePattern>& patterns) {
-  const std::vector<std::string> tables = matching_tables(connection, patterns);
+  std::vector<std::string> tables = matching_tables(connection, patterns);
   if (tables.empty()) return tables;
   try {
     connection.simple(fmt::format("set session_replication_role = origin; truncate table {}",
