@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "app/check_remote.h"
 #include "base/error.h"
 #include "layers/dump/client_run.h"
 #include "layers/dump/source_catalog.h"
@@ -66,10 +67,17 @@ class Checker {
           good("database.url", "the server answers");
           check_version(connection);
           check_pooler(connection);
-          check_rights(connection);
-          check_data_directory(connection);
-          check_archiving(connection);
-          check_receiver(connection);
+          if (context_.policy().database.access == policy::Access::replication) {
+            check_wal_level(connection);
+            for (CheckItem& item : check_remote(context_, connection))
+              items_.push_back(std::move(item));
+          } else {
+            check_rights(connection);
+            check_data_directory(connection);
+            check_archiving(connection);
+            check_receiver(connection);
+          }
+          check_slot_bound(connection);
           check_safety(connection);
           check_clock(connection);
           check_dumps(connection);
@@ -149,8 +157,7 @@ class Checker {
         });
   }
 
-  void check_archiving(Connection& connection) {
-    if (!context_.policy().layers.pitr) return;
+  void check_wal_level(Connection& connection) {
     const std::string level = connection.setting("wal_level");
     if (level == "minimal") {
       problem("wal_level", "minimal",
@@ -158,6 +165,11 @@ class Checker {
     } else {
       good("wal_level", level);
     }
+  }
+
+  void check_archiving(Connection& connection) {
+    if (!context_.policy().layers.pitr) return;
+    check_wal_level(connection);
     const std::string mode = connection.setting("archive_mode");
     const std::string line = fmt::format(
         "ALTER SYSTEM SET archive_command = 'seawall --policy {} wal push %p'; SELECT "
@@ -205,6 +217,10 @@ class Checker {
     } else {
       good("replication", "the role may stream WAL");
     }
+  }
+
+  void check_slot_bound(Connection& connection) {
+    if (!context_.policy().layers.pitr || !context_.policy().layers.pitr->receive) return;
     if (connection.setting("max_slot_wal_keep_size") == "-1") {
       warning("max_slot_wal_keep_size",
               "no bound: a receiver that is away long fills the server's disk",

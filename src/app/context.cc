@@ -68,7 +68,7 @@ repository::Repository Context::repository(std::stop_token stop) {
 provider::NativeCluster Context::cluster() const {
   std::optional<Path> folder;
   if (policy_.database.data_directory) folder = *policy_.database.data_directory;
-  return {connection_url(policy_.database.connection), folder};
+  return {connection_url(policy_.database.connection), folder, policy_.database.access};
 }
 
 std::string Context::cluster_database() const {

@@ -21,7 +21,7 @@ namespace {
 // gone.
 bool store_from_here(provider::NativeCluster& cluster, const WalArchive& archive,
                      const postgres::WalFileName& name, Lsn segment_end, std::stop_token stop) {
-  if (cluster.in_recovery()) return false;
+  if (cluster.access() != policy::Access::files || cluster.in_recovery()) return false;
   const Lsn written = postgres::parse_lsn(
       cluster.connection().query("select pg_current_wal_flush_lsn()").text(0, 0));
   if (written < segment_end) return false;
@@ -30,6 +30,14 @@ bool store_from_here(provider::NativeCluster& cluster, const WalArchive& archive
   if (!file) return false;
   archive.put(name, *file, stop);
   return true;
+}
+
+std::string hint_for(const provider::NativeCluster& cluster, const SnapshotRoot& root) {
+  if (root.from == "standby")
+    return "run 'select pg_switch_wal()' on the primary, and look at its archiver in its log";
+  if (cluster.access() == policy::Access::replication)
+    return "is 'seawall wal receive' running? It must, while snapshots are taken by replication";
+  return "look at archive_command and at the archiver's messages in the server's log";
 }
 
 void await_segments(provider::NativeCluster& cluster, const WalArchive& archive,
@@ -46,13 +54,10 @@ void await_segments(provider::NativeCluster& cluster, const WalArchive& archive,
       continue;
     }
     if (watch.elapsed() > wait) {
-      throw Error(
-          ErrorKind::unavailable,
-          fmt::format("WAL segment {}, which the backup needs, was not archived within {}",
-                      name.text, base::human_duration(wait)),
-          root.from == "standby"
-              ? "run 'select pg_switch_wal()' on the primary, and look at its archiver in its log"
-              : "look at archive_command and at the archiver's messages in the server's log");
+      throw Error(ErrorKind::unavailable,
+                  fmt::format("WAL segment {}, which the backup needs, was not archived within {}",
+                              name.text, base::human_duration(wait)),
+                  hint_for(cluster, root));
     }
     if (!base::sleep_for(std::chrono::milliseconds(50), stop)) base::throw_if_stopped(stop);
   }

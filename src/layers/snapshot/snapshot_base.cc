@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/task_group.h"
 
 namespace layers {
 
@@ -112,6 +113,17 @@ std::vector<Shard> KnownShards::between(const std::string& first, const std::str
     if (std::optional<Shard> shard = load(base_shards_[i].key)) shards.push_back(std::move(*shard));
   }
   return shards;
+}
+
+void KnownShards::each(const std::function<void(const Shard&, bool leftover)>& visit) {
+  for (const std::string& key : leftover_keys_) {
+    base::throw_if_stopped(stop_);
+    if (const std::optional<Shard> shard = load(key)) visit(*shard, true);
+  }
+  for (const ShardRef& ref : base_shards_) {
+    base::throw_if_stopped(stop_);
+    if (const std::optional<Shard> shard = load(ref.key)) visit(*shard, false);
+  }
 }
 
 }  // namespace layers

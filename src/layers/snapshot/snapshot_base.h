@@ -38,6 +38,8 @@ class KnownShards {
   // Every known shard with a file from `first` up to (not including) `end`; an empty `end` means to
   // the last. The leftover run's come first: they are newer.
   std::vector<repository::Shard> between(const std::string& first, const std::string& end);
+  // Every known shard, one at a time: the leftover run's, then the base's.
+  void each(const std::function<void(const repository::Shard&, bool leftover)>& visit);
   const std::string& leftover_run() const { return leftover_run_; }
 
  private:
