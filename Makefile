@@ -44,7 +44,7 @@ bench: build ## our figures beside a peer's, on this machine
 fuzz: build-folder ## build and run each fuzz target for a minute
 	@tools/install-dependencies.sh fuzz
 	@cmake --preset fuzz >build/configure-fuzz.log 2>&1 || { cat build/configure-fuzz.log; exit 1; }
-	@cmake --build --preset fuzz -j $(JOBS)
+	@cmake --build --preset fuzz --target fuzzers -j $(JOBS)
 	@tools/fuzz.sh 60
 
 install: build ## install below PREFIX (default /usr/local)

@@ -28,3 +28,8 @@ if(SEAWALL_SANITIZE)
   add_compile_options(-fsanitize=${SEAWALL_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${SEAWALL_SANITIZE})
 endif()
+
+if(SEAWALL_FUZZ) # the fuzzer's own main is linked in fuzz/
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+endif()
