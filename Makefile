@@ -24,12 +24,13 @@ demo: build ## the main job on real data, before your eyes, in two minutes
 test: build ## every suite once, at a bounded size
 	@ctest --preset release -j $(JOBS)
 
-test-long: build ## the same code with bigger numbers: hours
+test-long: build ## the same code with bigger numbers, then PostgreSQL 14 to 18: hours
 	@SEAWALL_LONG=1 ctest --preset release -j $(JOBS) --timeout 86400
+	@tools/test-matrix.sh
 
 test-sanitize: deps build-folder ## the quick tests under AddressSanitizer and UBSan
 	@cmake --preset dev >build/configure-dev.log 2>&1 || { cat build/configure-dev.log; exit 1; }
-	@cmake --build --preset dev -j $(JOBS)
+	@cmake --build --preset dev -j $(JOBS) --target quick_tests
 	@ctest --preset dev -j $(JOBS)
 
 lint: build ## clang-format, clang-tidy, and the rooms
@@ -48,6 +49,8 @@ fuzz: build-folder ## build and run each fuzz target for a minute
 
 install: build ## install below PREFIX (default /usr/local)
 	@cmake --install $(RELEASE) --prefix $${PREFIX:-/usr/local}
+	@install -d $${PREFIX:-/usr/local}/share/bash-completion/completions
+	@$(RELEASE)/seawall completion bash >$${PREFIX:-/usr/local}/share/bash-completion/completions/seawall
 
 clean: ## remove build/
 	@rm -rf build

@@ -1,11 +1,17 @@
 # Libraries from Debian 12, each with the reason it is here. Rooms name them as libraries::<name>.
 find_package(Threads REQUIRED)
-find_package(PkgConfig REQUIRED)
 
 function(seawall_library name)
   add_library(libraries_${name} INTERFACE)
   target_link_libraries(libraries_${name} INTERFACE ${ARGN})
   add_library(libraries::${name} ALIAS libraries_${name})
+endfunction()
+
+# PostgreSQL starts us once for every WAL segment, and each shared library takes its share of that start: what Debian has as an
+# archive is linked whole.
+function(seawall_archive name file)
+  find_library(archive_${name} ${file} REQUIRED)
+  seawall_library(${name} ${archive_${name}})
 endfunction()
 
 find_package(fmt REQUIRED)                          # std::format, which g++ 12 does not have
@@ -14,16 +20,13 @@ find_package(spdlog REQUIRED)                       # log lines with levels, to 
 seawall_library(spdlog spdlog::spdlog)
 find_package(nlohmann_json REQUIRED)                # manifests, records, --json
 seawall_library(json nlohmann_json::nlohmann_json)
-pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)     # the compression of packs and WAL
-seawall_library(zstd PkgConfig::ZSTD)
-pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash) # XXH3-128, the identity of a block
-seawall_library(xxhash PkgConfig::XXHASH)
-find_package(OpenSSL REQUIRED)                      # SHA-256
-seawall_library(openssl OpenSSL::Crypto)
-find_package(PostgreSQL REQUIRED)                   # libpq: SQL and the replication protocol
-seawall_library(pq PostgreSQL::PostgreSQL)
-find_package(yaml-cpp REQUIRED)                     # the policy file, with line and column of each node
-seawall_library(yaml yaml-cpp)
+seawall_archive(zstd libzstd.a)                     # the compression of packs and WAL
+seawall_archive(xxhash libxxhash.a)                 # XXH3-128, the identity of a block
+seawall_archive(openssl libcrypto.a)                # SHA-256, from OpenSSL
+find_package(PostgreSQL REQUIRED)                   # libpq: SQL and the replication protocol; src/postgres/late_libpq.cc loads it
+seawall_library(pq ${CMAKE_DL_LIBS})
+target_include_directories(libraries_pq SYSTEM INTERFACE ${PostgreSQL_INCLUDE_DIRS})
+seawall_archive(yaml libyaml-cpp.a)                 # the policy file, with line and column of each node
 find_package(date REQUIRED)                         # IANA time zones, which g++ 12's <chrono> does not have
 seawall_library(date date::date date::date-tz)
 find_package(CLI11 REQUIRED)                        # the command line

@@ -15,8 +15,11 @@ build=(
   libpq-dev libzstd-dev libxxhash-dev libssl-dev             # PostgreSQL, compression, digests
   libgtest-dev libgmock-dev librapidcheck-dev                # unit and property tests
   libbenchmark-dev                                           # micro-benchmarks
+  faketime                                                   # tests of slots, retention and wrong clocks
   postgresql-15 postgresql-contrib python3 jq zstd util-linux # a server to back up, and what the tests ask it with
 )
+# For the test that boots pg-boss on what was restored; any Node.js that is there serves.
+command -v npm >/dev/null || build+=(nodejs npm)
 lint=(clang-format clang-tidy)
 fuzz=(clang-14 libclang-rt-14-dev)
 

@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <charconv>
-
+#include "app/check_remote.h"
 #include "base/error.h"
-#include "base/process.h"
+#include "layers/dump/client_run.h"
+#include "layers/dump/source_catalog.h"
 #include "policy/moment.h"
 
 namespace app {
@@ -67,13 +67,20 @@ class Checker {
           good("database.url", "the server answers");
           check_version(connection);
           check_pooler(connection);
-          check_rights(connection);
-          check_data_directory(connection);
-          check_archiving(connection);
-          check_receiver(connection);
+          if (context_.policy().database.access == policy::Access::replication) {
+            check_wal_level(connection);
+            for (CheckItem& item : check_remote(context_, connection))
+              items_.push_back(std::move(item));
+          } else {
+            check_rights(connection);
+            check_data_directory(connection);
+            check_archiving(connection);
+            check_receiver(connection);
+          }
+          check_slot_bound(connection);
           check_safety(connection);
           check_clock(connection);
-          check_dump_client(connection);
+          check_dumps(connection);
           bytes = static_cast<uint64_t>(
               connection.query("select coalesce(sum(pg_database_size(oid)), 0) from pg_database")
                   .number(0, 0));
@@ -150,8 +157,7 @@ class Checker {
         });
   }
 
-  void check_archiving(Connection& connection) {
-    if (!context_.policy().layers.pitr) return;
+  void check_wal_level(Connection& connection) {
     const std::string level = connection.setting("wal_level");
     if (level == "minimal") {
       problem("wal_level", "minimal",
@@ -159,6 +165,11 @@ class Checker {
     } else {
       good("wal_level", level);
     }
+  }
+
+  void check_archiving(Connection& connection) {
+    if (!context_.policy().layers.pitr) return;
+    check_wal_level(connection);
     const std::string mode = connection.setting("archive_mode");
     const std::string line = fmt::format(
         "ALTER SYSTEM SET archive_command = 'seawall --policy {} wal push %p'; SELECT "
@@ -200,10 +211,16 @@ class Checker {
             .boolean(0, 0);
     if (!replicates) {
       problem("replication", "the role may not stream WAL",
-              "ALTER ROLE <role> REPLICATION; and a 'replication' line in pg_hba.conf");
+              fmt::format(
+                  "ALTER ROLE {} REPLICATION; and a 'replication' line in pg_hba.conf",
+                  postgres::quote_identifier(connection.query("select current_user").text(0, 0))));
     } else {
       good("replication", "the role may stream WAL");
     }
+  }
+
+  void check_slot_bound(Connection& connection) {
+    if (!context_.policy().layers.pitr || !context_.policy().layers.pitr->receive) return;
     if (connection.setting("max_slot_wal_keep_size") == "-1") {
       warning("max_slot_wal_keep_size",
               "no bound: a receiver that is away long fills the server's disk",
@@ -244,22 +261,20 @@ class Checker {
                                              context_.policy().timezone)));
   }
 
-  void check_dump_client(Connection& connection) {
+  void check_dumps(Connection& connection) {
     if (context_.policy().layers.dumps.empty()) return;
-    const base::Output answer = base::run({.arguments = {"pg_dump", "--version"}});
-    int major = 0;
-    const size_t at = answer.output.find(") ");
-    if (at != std::string::npos) {
-      std::from_chars(answer.output.data() + at + 2, answer.output.data() + answer.output.size(),
-                      major);
-    }
-    if (major < connection.major()) {
-      problem("pg_dump",
-              fmt::format("version {} is older than the server's {}", major, connection.major()),
-              fmt::format("install the client of PostgreSQL {} (Debian: postgresql-client-{})",
-                          connection.major(), connection.major()));
-    } else {
-      good("pg_dump", fmt::format("version {}", major));
+    ask("pg_dump", "", [&] {
+      const postgres::ClientProgram chosen = layers::find_pg_dump(connection.major(), std::nullopt);
+      good("pg_dump", fmt::format("{}, of PostgreSQL {}", chosen.path.string(), chosen.version));
+    });
+    for (const layers::ForeignKeyIntoLeftOut& key :
+         layers::foreign_keys_into_left_out(connection, context_.policy().exclude.rows_of)) {
+      problem("exclude.rows_of",
+              fmt::format("{} of {} refers to {}, whose rows are left out: restoring a dump will "
+                          "fail on it",
+                          key.name, key.table, key.references),
+              fmt::format("leave the rows of {} out too, or keep those of {}", key.table,
+                          key.references));
     }
   }
 

@@ -68,7 +68,7 @@ repository::Repository Context::repository(std::stop_token stop) {
 provider::NativeCluster Context::cluster() const {
   std::optional<Path> folder;
   if (policy_.database.data_directory) folder = *policy_.database.data_directory;
-  return {connection_url(policy_.database.connection), folder};
+  return {connection_url(policy_.database.connection), folder, policy_.database.access};
 }
 
 std::string Context::cluster_database() const {
@@ -89,6 +89,20 @@ const policy::DumpTier& Context::dump_tier(const std::string& name) const {
               name.empty() ? "the policy has several tiers of dumps"
                            : fmt::format("the policy has no tier '{}' of dumps", name),
               fmt::format("name one with --tier: {}", names));
+}
+
+storage::ObjectStore& Context::dump_store(const std::string& tier) {
+  std::unique_ptr<storage::ObjectStore>& store = dump_stores_[tier];
+  if (!store) store = open_store(dump_tier(tier).store.url());
+  return *store;
+}
+
+monitor::Catalog Context::catalog(const repository::Repository& repository, base::Instant now,
+                                  std::stop_token stop) {
+  std::vector<monitor::DumpPlace> places;
+  for (const policy::DumpTier& tier : policy_.layers.dumps)
+    places.push_back({tier.tier.name, dump_store(tier.tier.name)});
+  return monitor::read_catalog(policy_, repository, cluster_database(), places, now, stop);
 }
 
 unsigned Context::threads() const {

@@ -2,8 +2,10 @@
 // before.
 #pragma once
 
+#include <map>
 #include <memory>
 
+#include "monitor/catalog.h"
 #include "policy/policy.h"
 #include "provider/native_cluster.h"
 #include "repository/repository.h"
@@ -36,12 +38,18 @@ class Context {
   std::string cluster_database() const;
   // The tier of dumps by that name, or the only one for an empty name. Throws invalid.
   const policy::DumpTier& dump_tier(const std::string& name) const;
+  // Where that tier's dumps are kept; opened once.
+  storage::ObjectStore& dump_store(const std::string& tier);
+  // What the repository and the dumps' stores hold, for `status`, `prune` and their like.
+  monitor::Catalog catalog(const repository::Repository& repository, base::Instant now,
+                           std::stop_token stop);
   unsigned threads() const;
 
  private:
   base::Path policy_file_;
   policy::Policy policy_;
   std::unique_ptr<storage::ObjectStore> store_;
+  std::map<std::string, std::unique_ptr<storage::ObjectStore>> dump_stores_;  // by tier
 };
 
 }  // namespace app

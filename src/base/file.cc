@@ -192,6 +192,21 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+Path spool_folder() {
+  const char* given = std::getenv("TMPDIR");
+  return given != nullptr && *given != '\0' ? Path(given) : Path("/var/tmp");
+}
+
+File unnamed_file(const Path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (descriptor >= 0) return File(descriptor, folder / "(unnamed)");
+  std::string name = (folder / "seawall-XXXXXX").string();  // a file system without O_TMPFILE
+  const int named = mkostemp(name.data(), O_CLOEXEC);
+  if (named < 0) throw_errno(fmt::format("making a temporary file in {}", folder.string()));
+  unlink(name.c_str());
+  return File(named, folder / "(unnamed)");
+}
+
 uint64_t free_bytes(const Path& path) {
   struct statvfs status {};
   if (statvfs(path.c_str(), &status) != 0)

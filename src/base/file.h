@@ -83,6 +83,13 @@ class TemporaryFolder {
   Path path_;
 };
 
+// Where temporary files that may be large belong: $TMPDIR, or /var/tmp, which unlike /tmp is seldom
+// in memory.
+Path spool_folder();
+// A file without a name in this folder, to write and read; gone with its descriptor, however the
+// process ends.
+File unnamed_file(const Path& folder);
+
 // Bytes an ordinary user may still write on the file system that holds `path`.
 uint64_t free_bytes(const Path& path);
 

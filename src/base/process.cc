@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +11,8 @@
 #include <thread>
 
 #include "base/error.h"
+
+extern char** environ;
 
 namespace base {
 
@@ -34,62 +36,89 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
-class SpawnActions {
- public:
-  SpawnActions() {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawnattr_init(&attributes_);
-    // The child starts with no signal blocked and the usual reaction to each.
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setsigdefault(&attributes_, &all);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  }
-  ~SpawnActions() {
-    posix_spawn_file_actions_destroy(&actions_);
-    posix_spawnattr_destroy(&attributes_);
-  }
-  SpawnActions(const SpawnActions&) = delete;
-  SpawnActions& operator=(const SpawnActions&) = delete;
-  posix_spawn_file_actions_t* actions() { return &actions_; }
-  posix_spawnattr_t* attributes() { return &attributes_; }
+// What the child does between fork and exec: only what a child of a process with threads may do.
+struct ChildSide {
+  const char* program;
+  char* const* arguments;
+  char* const* environment;
+  const char* folder;  // null: ours
+  int input;
+  int output;
+  int errors;
+  int failed;  // gets errno when the program cannot be run
+  int signal_at_our_death;
+  pid_t parent;
 
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
+  [[noreturn]] void run() const {
+    // The death signal outlives exec; we may have died before it was set.
+    prctl(PR_SET_PDEATHSIG, signal_at_our_death);
+    if (getppid() != parent) _exit(127);
+    // It starts with no signal blocked and the usual reaction to each.
+    for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && dup2(errors, 2) >= 0 &&
+        (folder == nullptr || chdir(folder) == 0)) {
+      execve(program, arguments, environment);
+    }
+    const int number = errno;
+    static_cast<void>(!write(failed, &number, sizeof number));
+    _exit(127);
+  }
+};
+
+struct Pipe {
+  Pipe(const std::string& read_name, const std::string& write_name) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) throw_errno("making a pipe");
+    read_end = File(ends[0], read_name);
+    write_end = File(ends[1], write_name);
+  }
+  File read_end;
+  File write_end;
 };
 
 }  // namespace
 
 Process Process::start(const Command& command, Streams streams) {
   CHECK(!command.arguments.empty());
-  const std::string& program = command.arguments[0];
-  int pipe_ends[2] = {-1, -1};
-  if (streams.keep_output && pipe2(pipe_ends, O_CLOEXEC) != 0) throw_errno("making a pipe");
-  File read_end(pipe_ends[0], "the output of " + program);
-  File write_end =
-      streams.keep_output ? File(pipe_ends[1], "pipe") : File::open("/dev/null", O_WRONLY);
+  const std::string& name = command.arguments[0];
+  const std::optional<Path> found = find_program(name);
+  if (!found) throw_errno(fmt::format("starting {}", name), ENOENT);
+  const Path program = std::filesystem::absolute(*found);
+  const File null = File::open("/dev/null", O_RDWR);
+  Pipe output("the output of " + name, "pipe");
+  Pipe failed("what starting it came to", "pipe");
   const int memory = memfd_create("seawall-errors", MFD_CLOEXEC);
   if (memory < 0) throw_errno("making a file in memory");
-  File errors(memory, "the errors of " + program);
-
-  SpawnActions spawn;
-  posix_spawn_file_actions_addopen(spawn.actions(), 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(spawn.actions(), write_end.descriptor(), 1);
-  posix_spawn_file_actions_adddup2(spawn.actions(), streams.errors_to_output ? 1 : memory, 2);
-  if (!command.folder.empty())
-    posix_spawn_file_actions_addchdir_np(spawn.actions(), command.folder.c_str());
+  File errors(memory, "the errors of " + name);
+  const int out = streams.keep_output ? output.write_end.descriptor() : null.descriptor();
 
   std::vector<std::string> arguments = command.arguments;
   std::vector<std::string> environment = merged_environment(command.environment);
-  pid_t pid = -1;
-  const int failed = posix_spawnp(&pid, program.c_str(), spawn.actions(), spawn.attributes(),
-                                  pointers(arguments).data(), pointers(environment).data());
-  if (failed != 0) throw_errno(fmt::format("starting {}", program), failed);
-  return Process(pid, std::move(read_end), std::move(errors));
+  const std::vector<char*> argument_pointers = pointers(arguments);
+  const std::vector<char*> environment_pointers = pointers(environment);
+  const ChildSide child{.program = program.c_str(),
+                        .arguments = argument_pointers.data(),
+                        .environment = environment_pointers.data(),
+                        .folder = command.folder.empty() ? nullptr : command.folder.c_str(),
+                        .input = null.descriptor(),
+                        .output = out,
+                        .errors = streams.errors_to_output ? out : memory,
+                        .failed = failed.write_end.descriptor(),
+                        .signal_at_our_death = command.signal_at_our_death,
+                        .parent = getpid()};
+  const pid_t pid = fork();
+  if (pid < 0) throw_errno(fmt::format("starting {}", name));
+  if (pid == 0) child.run();
+  failed.write_end = File();
+  int number = 0;
+  if (failed.read_end.read_some({reinterpret_cast<std::byte*>(&number), sizeof number}) != 0) {
+    waitpid(pid, nullptr, 0);
+    throw_errno(fmt::format("starting {}", name), number);
+  }
+  return Process(pid, std::move(output.read_end), std::move(errors));
 }
 
 Process::Process(Process&& other) noexcept

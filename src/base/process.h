@@ -1,6 +1,8 @@
 // Programs of others (pg_dump, postgres, ...), started without a shell.
 #pragma once
 
+#include <signal.h>
+
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -14,12 +16,14 @@ namespace base {
 struct Command {
   std::vector<std::string> arguments;  // arguments[0] is the program, found by PATH
   std::map<std::string, std::string>
-      environment;  // added to ours; for secrets, which never go into arguments
-  Path folder;      // working folder; empty: ours
+      environment;                    // added to ours; for secrets, which never go into arguments
+  Path folder;                        // working folder; empty: ours
+  int signal_at_our_death = SIGTERM;  // what the child gets when we are killed
 };
 
 // A running child. Its standard input is empty; its output is read by whoever holds this.
 // Destroyed while the child runs: it is told to end (SIGTERM, after 5 s SIGKILL) and waited for.
+// It must not outlive the thread that started it: for the kernel, that thread's end is our death.
 class Process {
  public:
   struct Streams {

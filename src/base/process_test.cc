@@ -1,6 +1,8 @@
 #include "base/process.h"
 
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "testing/errors.h"
 
@@ -44,6 +46,34 @@ TEST(Process, says_so_when_the_program_is_not_there) {
   EXPECT_TRUE(find_program("sh"));
   EXPECT_ERROR(unavailable,
                run_or_throw({.arguments = {"false"}, .environment = {}, .folder = {}}));
+}
+
+// A server or a pg_restore that goes on alone would hold what the next run needs.
+TEST(Process, ends_with_us_even_when_we_are_killed) {
+  int told[2];
+  ASSERT_EQ(pipe(told), 0);
+  const pid_t us = fork();
+  if (us == 0) {
+    const Process process = Process::start({.arguments = {"sh", "-c", "exec sleep 1000"}});
+    const pid_t pid = process.pid();
+    if (write(told[1], &pid, sizeof pid) == sizeof pid) pause();
+    _exit(1);
+  }
+  close(told[1]);
+  pid_t pid = 0;
+  ASSERT_EQ(read(told[0], &pid, sizeof pid), ssize_t{sizeof pid});
+  EXPECT_EQ(kill(pid, 0), 0);
+  kill(us, SIGKILL);
+  waitpid(us, nullptr, 0);
+  // Where nobody takes over orphans it stays a zombie.
+  const auto gone = [&] {
+    const std::optional<std::string> status =
+        read_text_file_if_there(fmt::format("/proc/{}/stat", pid));
+    return !status || status->find(") Z ") != std::string::npos;
+  };
+  for (int tenths = 0; tenths < 100 && !gone(); ++tenths) usleep(100'000);
+  EXPECT_TRUE(gone());
+  close(told[0]);
 }
 
 TEST(Process, is_told_to_end_when_it_is_dropped) {

@@ -30,6 +30,7 @@ struct Globals {
 // base::Error.
 void add_apply(CLI::App& program, Globals& globals);
 void add_backup(CLI::App& program, Globals& globals);
+void add_completion(CLI::App& program, Globals& globals);
 void add_check(CLI::App& program, Globals& globals);
 void add_init(CLI::App& program, Globals& globals);
 void add_list(CLI::App& program, Globals& globals);

@@ -1,13 +1,14 @@
+#include "app/dump_run.h"
 #include "cli/command.h"
-#include "layers/dump/take_dump.h"
 
 namespace cli {
 
 namespace {
 
 struct DumpOptions {
-  std::string tier;
-  std::string programs;
+  std::optional<std::string> tier;
+  std::string like;
+  std::optional<std::string> programs;
   bool again = false;
 };
 
@@ -35,28 +36,26 @@ void print_dump(const repository::DumpRecord& record, const std::string& store,
 
 void backup_dumps(const Globals& globals, const DumpOptions& options) {
   app::Context context = globals.context();
-  const policy::DumpTier& tier = context.dump_tier(options.tier);
-  const std::unique_ptr<storage::ObjectStore> store = app::open_store(tier.store.url());
-  layers::DumpRequest request{.url = app::connection_url(context.policy().database.connection),
-                              .tier = tier.tier.name,
-                              .slot = {},
-                              .zone = context.policy().timezone,
-                              .left_out = context.policy().exclude.rows_of,
-                              .compress = tier.options.compress,
-                              .roles_with_passwords = tier.roles_with_passwords,
-                              .again = options.again,
-                              .programs = {}};
-  if (!options.programs.empty()) request.programs = options.programs;
   layers::DumpProgress progress;
   const base::Stopwatch watch;
   ProgressLine line(globals, [&] { return describe(progress); });
-  const repository::DumpRecord record =
-      layers::take_dump(*store, request, progress, globals.token());
+  const app::DumpOrder order{.slot_of = options.tier,
+                             .like = options.like,
+                             .again = options.again,
+                             .programs = options.programs};
+  const std::optional<repository::DumpRecord> taken =
+      app::run_dump(context, order, progress, globals.token());
   line.finish();
+  if (!taken) {
+    if (globals.json) return print_json(nullptr);
+    fmt::print("the slot has its dump already\n");
+    return;
+  }
   if (globals.json) {
-    print_json(to_json(record));
+    print_json(to_json(*taken));
   } else {
-    print_dump(record, store->url(), watch);
+    const std::string tier = options.tier.value_or(options.like);
+    print_dump(*taken, context.dump_store(context.dump_tier(tier).tier.name).url(), watch);
   }
 }
 
@@ -65,11 +64,22 @@ void backup_dumps(const Globals& globals, const DumpOptions& options) {
 void add_backup_dumps(CLI::App& backup, Globals& globals) {
   CLI::App* command = backup.add_subcommand("dumps", "take a logical dump of the database");
   auto options = std::make_shared<DumpOptions>();  // outlives this function with the callback
-  command->add_option("--tier", options->tier, "which tier of the policy, where there are several")
-      ->type_name("NAME");
-  command->add_flag("--again", options->again, "another one, though the day has its dump");
+  CLI::Option* tier =
+      command
+          ->add_option("--tier", options->tier,
+                       "for the newest slot of this tier of the policy; without it, one by hand")
+          ->type_name("NAME");
+  command
+      ->add_option("--like", options->like,
+                   "by hand, as this tier would: its store and options; where there are several")
+      ->type_name("TIER")
+      ->excludes(tier);
+  command->add_flag("--again", options->again, "by hand, another one though the day has its dump")
+      ->excludes(tier);
   command->add_option("--pg-bin", options->programs, "where pg_dump is")->type_name("FOLDER");
-  command->footer("Example:\n  seawall backup dumps");
+  command->footer(
+      "Examples:\n  seawall backup dumps\n  seawall backup dumps --tier nightly    # from cron at "
+      "03:30: a slot is run once, by whoever claims it");
   command->callback([&globals, options] { backup_dumps(globals, *options); });
 }
 

@@ -33,10 +33,10 @@ base::Json list_snapshots(app::Context& context, Rows& rows, const std::stop_tok
 }
 
 // Of one tier. A dump without its record is what a run left that did not end well.
-void list_dumps(const policy::DumpTier& tier, Rows& rows, base::Json& json,
+void list_dumps(app::Context& context, const policy::DumpTier& tier, Rows& rows, base::Json& json,
                 const std::stop_token& stop) {
-  const std::unique_ptr<storage::ObjectStore> store = app::open_store(tier.store.url());
-  for (const repository::StoredDump& dump : repository::list_dumps(*store, stop)) {
+  storage::ObjectStore& store = context.dump_store(tier.tier.name);
+  for (const repository::StoredDump& dump : repository::list_dumps(store, stop)) {
     const std::string name = dump.name.text();
     if (!dump.finished) {
       rows.push_back({name, tier.tier.name, "unfinished", base::human_bytes(dump.size), "", ""});
@@ -44,7 +44,7 @@ void list_dumps(const policy::DumpTier& tier, Rows& rows, base::Json& json,
           {{"name", name}, {"tier", tier.tier.name}, {"size", dump.size}, {"finished", nullptr}});
       continue;
     }
-    const repository::DumpRecord record = repository::read_record(*store, dump.name, stop);
+    const repository::DumpRecord record = repository::read_record(store, dump.name, stop);
     rows.push_back({name, record.tier, to_second(record.snapshot_at),
                     base::human_bytes(record.size), std::to_string(record.rows()),
                     record.server_version.substr(0, record.server_version.find(' '))});
@@ -59,7 +59,7 @@ void list(const Globals& globals) {
   base::Json json = {{"snapshots", list_snapshots(context, snapshots, globals.token())},
                      {"dumps", base::Json::array()}};
   for (const policy::DumpTier& tier : context.policy().layers.dumps)
-    list_dumps(tier, dumps, json["dumps"], globals.token());
+    list_dumps(context, tier, dumps, json["dumps"], globals.token());
   if (globals.json) return print_json(json);
   print_table(snapshots);
   if (context.policy().layers.dumps.empty()) return;

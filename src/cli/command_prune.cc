@@ -3,7 +3,7 @@
 #include "cli/command.h"
 #include "monitor/catalog.h"
 #include "policy/duration.h"
-#include "repository/sweep.h"
+#include "repository/dump_store.h"
 
 namespace cli {
 
@@ -54,6 +54,21 @@ repository::SweepRules rules_from(const policy::Policy& policy, const policy::Re
   return rules;
 }
 
+repository::DumpSweepPlan plan_dumps(app::Context& context, const std::string& tier,
+                                     const policy::Retention& retention, base::Instant now,
+                                     std::stop_token stop) {
+  std::map<std::string, policy::Verdict> verdicts;
+  for (const policy::Verdict& verdict : retention.dumps) verdicts.emplace(verdict.id, verdict);
+  const auto keep = [&](const repository::DumpName& name, std::string& reason) {
+    const auto at = verdicts.find(name.text());
+    reason = at == verdicts.end() ? "its record cannot be read, so nobody knows what it is"
+                                  : fmt::format("{}", fmt::join(at->second.reasons, "; "));
+    return at == verdicts.end() || at->second.keep;
+  };
+  return repository::plan_dump_sweep(context.dump_store(tier), context.cluster_database(), keep,
+                                     context.dump_tier(tier).tier.finish_within * 2, now, stop);
+}
+
 void print_items(const char* head, const std::vector<repository::SweepItem>& items, bool all) {
   uint64_t bytes = 0;
   for (const repository::SweepItem& item : items) bytes += item.size;
@@ -75,8 +90,7 @@ void prune(Globals& globals, const PruneOptions& options) {
   app::Context context = globals.context();
   const repository::Repository repository = context.repository(globals.token());
   const base::Instant now = base::system_clock().now();
-  const monitor::Catalog catalog =
-      monitor::read_catalog(context.policy(), repository, now, globals.token());
+  const monitor::Catalog catalog = context.catalog(repository, now, globals.token());
   const policy::Retention retention =
       policy::decide_retention(context.policy(), catalog.retention, now);
   const base::Duration wait =
@@ -84,19 +98,38 @@ void prune(Globals& globals, const PruneOptions& options) {
   const repository::SweepRules rules = rules_from(context.policy(), retention, wait);
   const repository::SweepPlan plan =
       repository::plan_sweep(repository, rules, now, globals.token());
+  std::map<std::string, repository::DumpSweepPlan> dumps;  // by tier
+  for (const policy::DumpTier& tier : context.policy().layers.dumps)
+    dumps[tier.tier.name] = plan_dumps(context, tier.tier.name, retention, now, globals.token());
+  std::vector<repository::SweepItem> dumps_kept;
+  std::vector<repository::SweepItem> dumps_going;
+  for (const auto& [tier, of_tier] : dumps) {
+    dumps_kept.insert(dumps_kept.end(), of_tier.keep.begin(), of_tier.keep.end());
+    dumps_going.insert(dumps_going.end(), of_tier.remove.begin(), of_tier.remove.end());
+  }
   if (globals.json) {
-    print_json({{"applied", options.apply},
-                {"keep", items_to_json(plan.keep)},
-                {"condemn", items_to_json(plan.condemn)},
-                {"waiting", items_to_json(plan.waiting)},
-                {"remove", items_to_json(plan.remove)}});
+    print_json(
+        {{"applied", options.apply},
+         {"keep", items_to_json(plan.keep)},
+         {"condemn", items_to_json(plan.condemn)},
+         {"waiting", items_to_json(plan.waiting)},
+         {"remove", items_to_json(plan.remove)},
+         {"dumps", {{"keep", items_to_json(dumps_kept)}, {"remove", items_to_json(dumps_going)}}}});
   } else {
     print_items("kept", plan.keep, options.all);
     print_items("to be condemned", plan.condemn, options.all);
     print_items("condemned, waiting", plan.waiting, options.all);
     print_items("to be removed", plan.remove, options.all);
+    if (!dumps.empty()) {
+      print_items("dumps kept", dumps_kept, true);
+      print_items("dumps to be removed", dumps_going, true);
+    }
   }
-  if (options.apply) repository::sweep(repository, plan, rules, now, globals.token());
+  if (options.apply) {
+    repository::sweep(repository, plan, rules, now, globals.token());
+    for (const auto& [tier, of_tier] : dumps)
+      repository::sweep_dumps(context.dump_store(tier), of_tier, now, globals.token());
+  }
   if (globals.json) return;
   if (options.apply) {
     fmt::print("done; what was condemned now is removed by a prune after {}\n",

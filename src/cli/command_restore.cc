@@ -1,7 +1,9 @@
 #include <charconv>
 
 #include "cli/command.h"
+#include "cli/restore_advice.h"
 #include "layers/pitr/recover.h"
+#include "layers/pitr/restore_estimate.h"
 #include "layers/snapshot/restore_files.h"
 #include "policy/moment.h"
 
@@ -51,7 +53,8 @@ std::map<uint32_t, base::Path> tablespace_places(const std::vector<std::string>&
   return places;
 }
 
-void print_plan(const layers::RestorePlan& plan, const policy::Policy& policy) {
+void print_plan(const layers::RestorePlan& plan, const layers::RestoreEstimate& expected,
+                const policy::Policy& policy) {
   const repository::SnapshotRoot& root = plan.snapshot;
   fmt::print("restore to {}\n", layers::describe(plan.target));
   if (const auto* time = std::get_if<layers::TargetTime>(&plan.target)) {
@@ -70,6 +73,10 @@ void print_plan(const layers::RestorePlan& plan, const policy::Policy& policy) {
     fmt::print("  tablespace   {} at {}\n", space.oid, space.location);
   }
   fmt::print("  major        PostgreSQL {}\n", root.major);
+  fmt::print("  expected     about {}: files {} (the store gives {}/s), replay {}\n",
+             base::human_duration(expected.files + expected.replay),
+             base::human_duration(expected.files), base::human_bytes(expected.bytes_per_second),
+             base::human_duration(expected.replay));
 }
 
 std::string describe(const layers::RestoreProgress& files,
@@ -81,6 +88,18 @@ std::string describe(const layers::RestoreProgress& files,
   const uint64_t lsn = recovery.replayed_lsn;
   return fmt::format("restore: {}{}", recovery.phase.load(),
                      lsn != 0 ? ", at " + to_string(postgres::Lsn{lsn}) : "");
+}
+
+// A restore without room is gone on with once there is some; nothing that was fetched is lost.
+template <typename Work>
+void hinting_at_delta(const Work& work) {
+  try {
+    work();
+  } catch (const base::Error& failure) {
+    if (failure.kind() != base::ErrorKind::full) throw;
+    throw base::Error(failure.kind(), failure.message(),
+                      "free space there, then run the same with --delta: what is there is kept");
+  }
 }
 
 void restore(Globals& globals, const RestoreOptions& options) {
@@ -100,15 +119,27 @@ void restore(Globals& globals, const RestoreOptions& options) {
   if (!options.programs.empty()) programs = options.programs;
   layers::find_server_programs(plan.snapshot.major, programs);
   layers::require_restorable(plan.snapshot, request);
-  if (globals.json && options.dry_run) return print_json(to_json(plan));
-  if (!globals.json) print_plan(plan, context.policy());
+  const layers::RestoreEstimate expected =
+      layers::estimate(repository, plan, context.threads(), globals.token());
+  if (globals.json && options.dry_run) {
+    base::Json json = to_json(plan);
+    json["expected_seconds"] =
+        std::chrono::duration<double>(expected.files + expected.replay).count();
+    return print_json(json);
+  }
+  if (!globals.json) print_plan(plan, expected, context.policy());
   if (options.dry_run) return;
+
+  std::optional<layers::SavedWal> saved;
+  if (options.delta) saved = layers::save_wal(request.target, base::system_clock().now());
+  if (saved && !globals.json) fmt::print("{}", advice_on_saved_wal(*saved));
 
   layers::RestoreProgress files;
   layers::RecoverProgress recovery;
   const base::Stopwatch watch;
   ProgressLine line(globals, [&] { return describe(files, recovery); });
-  layers::restore_files(repository, plan.snapshot, request, files, globals.token());
+  hinting_at_delta(
+      [&] { layers::restore_files(repository, plan.snapshot, request, files, globals.token()); });
   const base::Duration files_time = watch.elapsed();
   layers::RecoverRequest recover_request{.data_directory = request.target,
                                          .seawall = std::filesystem::read_symlink("/proc/self/exe"),
@@ -118,8 +149,9 @@ void restore(Globals& globals, const RestoreOptions& options) {
   if (!context.policy().exclude.rows_of.empty()) {
     recover_request.scrub = {context.cluster_database(), context.policy().exclude.rows_of};
   }
-  const layers::Recovered recovered =
-      layers::recover(plan, recover_request, recovery, globals.token());
+  layers::Recovered recovered;
+  hinting_at_delta(
+      [&] { recovered = layers::recover(plan, recover_request, recovery, globals.token()); });
   line.finish();
   if (globals.json) {
     print_json({{"plan", to_json(plan)},
@@ -129,6 +161,7 @@ void restore(Globals& globals, const RestoreOptions& options) {
                                     : base::Json(nullptr)},
                 {"timeline", recovered.timeline.value},
                 {"emptied", recovered.emptied},
+                {"saved_wal", saved ? base::Json(saved->folder.string()) : base::Json(nullptr)},
                 {"files_seconds", std::chrono::duration<double>(files_time).count()},
                 {"replay_seconds", std::chrono::duration<double>(recovered.replay_time).count()},
                 {"total_seconds", watch.seconds()}});
@@ -143,9 +176,7 @@ void restore(Globals& globals, const RestoreOptions& options) {
   }
   if (!recovered.emptied.empty())
     fmt::print("emptied, as the policy says: {}\n", fmt::join(recovered.emptied, ", "));
-  fmt::print(
-      "archiving is off in it (postgresql.auto.conf says how to turn it on); start it with your "
-      "service manager or pg_ctl\n");
+  fmt::print("{}", advice_to_start(plan.snapshot, request.target, request.configuration));
 }
 
 }  // namespace

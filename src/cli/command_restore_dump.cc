@@ -53,9 +53,9 @@ base::Json to_json(const repository::DumpRecord& record, const layers::RestoredD
 void restore_dump(Globals& globals, const RestoreDumpOptions& options) {
   app::Context context = globals.context();
   const policy::DumpTier& tier = context.dump_tier(options.tier);
-  const std::unique_ptr<storage::ObjectStore> store = app::open_store(tier.store.url());
+  storage::ObjectStore& store = context.dump_store(tier.tier.name);
   layers::RestoreDumpRequest request{
-      .name = repository::find_dump(repository::list_dumps(*store, globals.token()),
+      .name = repository::find_dump(repository::list_dumps(store, globals.token()),
                                     context.cluster_database(), options.wanted),
       .url = options.into,
       .jobs = options.jobs,
@@ -66,13 +66,13 @@ void restore_dump(Globals& globals, const RestoreDumpOptions& options) {
   if (!options.owner.empty()) request.owner = options.owner;
   if (!options.programs.empty()) request.programs = options.programs;
   const repository::DumpRecord record =
-      repository::read_record(*store, request.name, globals.token());
+      repository::read_record(store, request.name, globals.token());
 
   layers::RestoreDumpProgress progress;
   const base::Stopwatch watch;
   ProgressLine line(globals, [&] { return describe(progress); });
   const layers::RestoredDump restored =
-      layers::restore_dump(*store, record, request, progress, globals.token());
+      layers::restore_dump(store, record, request, progress, globals.token());
   line.finish();
   if (globals.json) {
     print_json(to_json(record, restored, watch));

@@ -58,8 +58,7 @@ void show(Globals& globals) {
   app::Context context = globals.context();
   const repository::Repository repository = context.repository(globals.token());
   const base::Instant now = base::system_clock().now();
-  const monitor::Catalog catalog =
-      monitor::read_catalog(context.policy(), repository, now, globals.token());
+  const monitor::Catalog catalog = context.catalog(repository, now, globals.token());
   const monitor::Status status = monitor::judge_status(
       context.policy(), catalog, last_transaction(repository, catalog, globals.token()), now);
   if (globals.json) {

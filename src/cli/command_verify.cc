@@ -1,19 +1,37 @@
 #include "cli/command.h"
-#include "repository/verify.h"
+#include "repository/dump_store.h"
+#include "repository/verification.h"
 
 namespace cli {
 
 namespace {
 
-void verify(Globals& globals) {
+struct VerifyOptions {
+  bool no_record = false;
+};
+
+void append(repository::VerifyReport& report, const repository::VerifyReport& of_dumps) {
+  report.objects += of_dumps.objects;
+  report.bytes += of_dumps.bytes;
+  report.damage.insert(report.damage.end(), of_dumps.damage.begin(), of_dumps.damage.end());
+}
+
+void verify(Globals& globals, const VerifyOptions& options) {
   app::Context context = globals.context();
   const repository::Repository repository = context.repository(globals.token());
   repository::VerifyProgress progress;
   const base::Stopwatch watch;
   ProgressLine line(globals,
                     [&] { return "verify: " + share(progress.bytes_done, progress.bytes_total); });
-  const repository::VerifyReport report =
+  repository::VerifyReport report =
       repository::verify(repository, context.threads(), progress, globals.token());
+  for (const policy::DumpTier& tier : context.policy().layers.dumps) {
+    append(report, repository::verify_dumps(context.dump_store(tier.tier.name),
+                                            context.cluster_database(), progress, globals.token()));
+  }
+  if (!options.no_record) {
+    repository::keep_verification(repository, report, base::system_clock().now(), globals.token());
+  }
   line.finish();
   if (!report.damage.empty()) globals.exit_code = base::exit_code(base::ErrorKind::corrupt);
   if (globals.json) {
@@ -42,9 +60,12 @@ void verify(Globals& globals) {
 
 void add_verify(CLI::App& program, Globals& globals) {
   CLI::App* command =
-      program.add_subcommand("verify", "read every object and every block of the repository again");
+      program.add_subcommand("verify", "read every object, every block and every dump again");
+  auto options = std::make_shared<VerifyOptions>();  // outlives this function with the callback
+  command->add_flag("--no-record", options->no_record,
+                    "keep no record of it: for credentials that may only read");
   command->footer("Exit status: 0 when all is as it was stored, 7 when something is damaged.");
-  command->callback([&globals] { verify(globals); });
+  command->callback([&globals, options] { verify(globals, *options); });
 }
 
 }  // namespace cli

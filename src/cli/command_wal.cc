@@ -77,7 +77,9 @@ int get(const Globals& globals, const WalOptions& options) {
   const repository::WalArchive archive(repository, epoch_of(repository, number, globals.token()));
   const bool there = std::filesystem::exists(options.to);
   const layers::GetRequest request{
-      .name = options.file, .to = options.to, .plan = plan ? &*plan : nullptr};
+      .name = options.file,
+      .to = std::filesystem::absolute(options.to),  // to be found in an error
+      .plan = plan ? &*plan : nullptr};
   if (!there && layers::get_wal(archive, request, globals.token()) == layers::GetOutcome::absent)
     return 1;
   if (plan) prefetch_in_background(archive, *plan, options.file);
@@ -121,6 +123,7 @@ void add_wal(CLI::App& program, Globals& globals) {
       globals.exit_code = get(globals, *options);
     } catch (const base::Error& failure) {
       base::warn("{}{}{}", failure.message(), failure.hint().empty() ? "" : "; ", failure.hint());
+      if (options->plan) layers::note_failure(*options->plan, failure);
       globals.exit_code = layers::restore_command_status(failure.kind());
     }
   });

@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
   cli::add_apply(program, globals);
   cli::add_backup(program, globals);
   cli::add_check(program, globals);
+  cli::add_completion(program, globals);
   cli::add_init(program, globals);
   cli::add_list(program, globals);
   cli::add_prune(program, globals);

@@ -1,6 +1,8 @@
 #include "crypto/digest.h"
 
-#include <openssl/evp.h>
+#define OPENSSL_API_COMPAT \
+  10100  // the plain SHA-256: EVP would read OpenSSL's configuration and load its providers
+#include <openssl/sha.h>
 #include <xxhash.h>
 
 #include "base/error.h"
@@ -53,20 +55,17 @@ void KeyedDigest::update(base::ByteView bytes) {
 
 Digest KeyedDigest::finish() const { return canonical(XXH3_128bits_digest(state_.get())); }
 
-void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+void Sha256::Free::operator()(SHA256state_st* state) const { delete state; }
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  CHECK(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
-}
+Sha256::Sha256() : state_(new SHA256_CTX) { CHECK(SHA256_Init(state_.get()) == 1); }
 
 void Sha256::update(base::ByteView bytes) {
-  CHECK(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
+  CHECK(SHA256_Update(state_.get(), bytes.data(), bytes.size()) == 1);
 }
 
 std::string Sha256::finish_hex() {
   std::array<std::byte, 32> digest{};
-  CHECK(EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()),
-                           nullptr) == 1);
+  CHECK(SHA256_Final(reinterpret_cast<unsigned char*>(digest.data()), state_.get()) == 1);
   return base::to_hex(digest);
 }
 

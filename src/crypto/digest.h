@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 
-struct evp_md_ctx_st;
+struct SHA256state_st;
 struct XXH3_state_s;
 
 namespace crypto {
@@ -61,9 +61,9 @@ class Sha256 {
 
  private:
   struct Free {
-    void operator()(evp_md_ctx_st* context) const;
+    void operator()(SHA256state_st* state) const;
   };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  std::unique_ptr<SHA256state_st, Free> state_;
 };
 
 std::string sha256_hex(base::ByteView bytes);

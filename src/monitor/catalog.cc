@@ -29,6 +29,39 @@ policy::CatalogSnapshot to_catalog(const SnapshotRoot& root) {
           .stop_lsn = root.stop_lsn.value};
 }
 
+bool is_damaged(const Catalog& catalog, const repository::DumpName& dump) {
+  return catalog.verified &&
+         std::ranges::any_of(catalog.verified->damage, [&](const repository::Damage& one) {
+           return one.key == dump.archive_key().text();
+         });
+}
+
+void read_dumps(Catalog& catalog, const std::string& database, const std::vector<DumpPlace>& places,
+                std::stop_token stop) {
+  for (const DumpPlace& place : places) {
+    for (const repository::StoredDump& stored : repository::list_dumps(place.store, stop)) {
+      if (stored.name.database != database) continue;
+      CatalogedDump dump{.tier = place.tier, .stored = stored, .record = {}, .unreadable = {}};
+      try {
+        if (stored.finished) dump.record = repository::read_record(place.store, stored.name, stop);
+      } catch (const base::Error& failure) {
+        if (failure.kind() != base::ErrorKind::corrupt) throw;
+        dump.unreadable = failure.message();
+      }
+      if (dump.record) {
+        catalog.retention.dumps.push_back({.id = stored.name.text(),
+                                           .tier = dump.record->tier,
+                                           .slot = dump.record->slot,
+                                           .started = dump.record->started,
+                                           .damaged = is_damaged(catalog, stored.name)});
+        dump.record->relations.clear();  // what was counted of a large database would add up
+        dump.record->privileges.clear();
+      }
+      catalog.dumps.push_back(std::move(dump));
+    }
+  }
+}
+
 void read_wal(Catalog& catalog, const Repository& repository, const Epoch& epoch,
               std::stop_token stop) {
   const repository::WalArchive archive(repository, epoch);
@@ -95,10 +128,17 @@ void read_histories(Catalog& catalog, const Repository& repository, std::stop_to
       history.claims.push_back(
           {claim.slot, claim.attempt, claim.at, failed[{claim.slot, claim.attempt}]});
     }
-    if (key.layer != TieredLayer::snapshots) continue;
-    for (const SnapshotRoot& root : catalog.snapshots) {
-      if (root.slot && std::ranges::find(root.tiers, key.tier) != root.tiers.end()) {
-        history.results.push_back({*root.slot, root.stopped});
+    if (key.layer == TieredLayer::snapshots) {
+      for (const SnapshotRoot& root : catalog.snapshots) {
+        if (catalog.verified && catalog.verified->damages(root.id)) continue;  // no result at all
+        if (root.slot && std::ranges::find(root.tiers, key.tier) != root.tiers.end())
+          history.results.push_back({*root.slot, root.stopped});
+      }
+    } else {
+      for (const CatalogedDump& dump : catalog.dumps) {
+        if (is_damaged(catalog, dump.stored.name)) continue;
+        if (dump.record && dump.record->slot && dump.record->tier == key.tier)
+          history.results.push_back({*dump.record->slot, dump.record->finished});
       }
     }
   }
@@ -110,18 +150,23 @@ std::string lane(TieredLayer layer, const std::string& tier) {
   return fmt::format("{}-{}", policy::name(layer), tier);
 }
 
-Catalog read_catalog(const policy::Policy& policy, const Repository& repository, base::Instant now,
-                     std::stop_token stop) {
+Catalog read_catalog(const policy::Policy& policy, const Repository& repository,
+                     const std::string& database, const std::vector<DumpPlace>& dump_places,
+                     base::Instant now, std::stop_token stop) {
   Catalog catalog;
   catalog.epochs = repository.epochs(stop);
+  catalog.verified = repository::newest_verification(repository, stop);
   for (const Epoch& epoch : catalog.epochs) {
     for (SnapshotRoot& root : repository::read_snapshots(repository, epoch.number, stop)) {
       catalog.retention.snapshots.push_back(to_catalog(root));
+      catalog.retention.snapshots.back().damaged =
+          catalog.verified && catalog.verified->damages(root.id);
       root.shards.clear();  // what was kept of a terabyte's would add up
       catalog.snapshots.push_back(std::move(root));
     }
     read_wal(catalog, repository, epoch, stop);
   }
+  read_dumps(catalog, database, dump_places, stop);
   read_promises(catalog, policy, repository, now, stop);
   read_histories(catalog, repository, stop);
   return catalog;

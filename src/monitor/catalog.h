@@ -6,21 +6,40 @@
 
 #include "policy/due.h"
 #include "policy/retention.h"
+#include "repository/dump_record.h"
 #include "repository/snapshot_root.h"
+#include "repository/verification.h"
 #include "repository/wal_archive.h"
 
 namespace monitor {
 
+// Where dumps of a database are kept. Borrowed.
+struct DumpPlace {
+  std::string tier;  // that stores there
+  storage::ObjectStore& store;
+};
+
+struct CatalogedDump {
+  std::string tier;  // of the policy, whose store it is in
+  repository::StoredDump stored;
+  std::optional<repository::DumpRecord> record;  // nothing: unfinished, or unreadable
+  std::string unreadable;                        // why its record cannot be read
+};
+
 struct Catalog {
   std::vector<repository::Epoch> epochs;
-  std::vector<repository::SnapshotRoot> snapshots;  // of all epochs, oldest first
+  std::vector<repository::SnapshotRoot> snapshots;   // of all epochs, oldest first
+  std::vector<CatalogedDump> dumps;                  // of the policy's database
+  std::optional<repository::Verification> verified;  // the newest
   policy::RetentionInput retention;
   std::map<policy::TierKey, policy::TierHistory> histories;
   std::map<uint32_t, std::map<uint32_t, std::map<uint64_t, repository::SegmentHolding>>>
       wal;  // by epoch, timeline, segment
 };
 
+// `database` is the one whose dumps are meant; a store may hold others'.
 Catalog read_catalog(const policy::Policy& policy, const repository::Repository& repository,
+                     const std::string& database, const std::vector<DumpPlace>& dump_places,
                      base::Instant now, std::stop_token stop);
 
 // The lane of a tier, as claims and runs are filed.

@@ -1,5 +1,7 @@
 #include "monitor/status.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 namespace monitor {
@@ -57,6 +59,8 @@ class Judge {
       judge_tier(report);
     }
     judge_pages();
+    judge_dumps();
+    judge_verification();
     for (const policy::Note& note : policy_.uncovered) {
       status_.rows.push_back({.layer = note.what, .tier = "", .state = "not covered"});
     }
@@ -121,7 +125,9 @@ class Judge {
     row.expected = status.expected;
     if (status.last_success) {
       row.last_success = status.last_success->finished;
-      row.newest_restorable = status.last_success->finished;
+      row.newest_restorable = report.key.layer == TieredLayer::dumps
+                                  ? moment_of_dump(report.key.tier, status.last_success->slot)
+                                  : status.last_success->finished;
     }
     if (status.last_slot && status.last_slot->state != policy::SlotState::done) {
       row.state = policy::name(status.last_slot->state);
@@ -148,6 +154,15 @@ class Judge {
     status_.rows.push_back(row);
   }
 
+  // What a dump shows is as of its transaction, not as of its end.
+  std::optional<Instant> moment_of_dump(const std::string& tier, Instant slot) const {
+    for (const CatalogedDump& dump : catalog_.dumps) {
+      if (dump.record && dump.record->tier == tier && dump.record->slot == slot)
+        return dump.record->snapshot_at;
+    }
+    return std::nullopt;
+  }
+
   // Of the newest snapshot only: what it no longer finds is mended.
   void judge_pages() {
     if (catalog_.snapshots.empty()) return;
@@ -165,6 +180,41 @@ class Judge {
            fmt::format("{} pages changed though their LSN did not, the first is block {} of {}",
                        newest.suspects.size(), newest.suspects[0].block, newest.suspects[0].path),
            "storage may have altered them: compare with an older snapshot");
+    }
+  }
+
+  void judge_dumps() {
+    const CatalogedDump* newest = nullptr;
+    for (const CatalogedDump& dump : catalog_.dumps) {
+      const std::string name = dump.stored.name.text();
+      if (dump.record) {
+        if (!newest || newest->record->started < dump.record->started) newest = &dump;
+      } else if (!dump.unreadable.empty()) {
+        find(Severity::critical, fmt::format("{}: {}", name, dump.unreadable),
+             "the archive may be whole: seawall verify; pg_restore --list reads it");
+      } else if (status_.now - dump.stored.modified > std::chrono::hours(4)) {
+        find(Severity::notice, fmt::format("{} has no record: a run left it unfinished", name),
+             "nothing to do: `seawall prune --apply` removes it");
+      }
+    }
+    if (newest == nullptr) return;
+    for (const std::string& warning : newest->record->warnings) {
+      find(Severity::warning, fmt::format("{}: {}", newest->stored.name.text(), warning),
+           "see `seawall check`");
+    }
+  }
+
+  void judge_verification() {
+    if (!catalog_.verified) return;
+    for (const repository::Damage& damage : catalog_.verified->damage) {
+      std::string what = fmt::format("{} is damaged, as a verify found on {}: {}", damage.key,
+                                     base::to_rfc3339(catalog_.verified->at), damage.what);
+      if (!damage.snapshots.empty())
+        what += fmt::format("; so these snapshots cannot be restored: {}",
+                            fmt::join(damage.snapshots, ", "));
+      find(
+          Severity::critical, what,
+          "take a snapshot now (it stores those blocks again), then find out what the storage did");
     }
   }
 

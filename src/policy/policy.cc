@@ -131,9 +131,16 @@ Tier read_tier(const std::string& path, const std::string& name, const Section& 
 }
 
 Database read_database(const Section& section) {
-  Database database{.provider = Provider::native,
-                    .connection = parse_connection(section.text("url"))};
+  Database database{
+      .provider = Provider::native,
+      .access = section.text("access") == "replication" ? Access::replication : Access::files,
+      .connection = parse_connection(section.text("url"))};
   if (section.has("data_directory")) {
+    if (database.access == Access::replication) {
+      throw section.error_at("data_directory",
+                             "database.data_directory is of no use with access: replication",
+                             "take it out: the server sends its files by itself");
+    }
     database.data_directory = parse_place("file://" + section.text("data_directory")).path;
   }
   return database;

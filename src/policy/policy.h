@@ -23,8 +23,15 @@ namespace policy {
 
 enum class Provider { native };
 
+// How a snapshot gets at the cluster's files.
+enum class Access {
+  files,        // they are read on this host
+  replication,  // the server sends them: BASE_BACKUP
+};
+
 struct Database {
   Provider provider = Provider::native;
+  Access access = Access::files;
   ConnectionSource connection;
   std::optional<std::string> data_directory;  // absolute
 };

@@ -136,6 +136,9 @@ INSTANTIATE_TEST_SUITE_P(
              "f:5:8: database.url: the connection URI holds a password (allowed: postgresql://..., "
              "env:NAME or file:/path)",
              "env:NAME"},
+        Case{"  url: postgresql:///app", "  url: postgresql:///app\n  access: replication",
+             "f:7:19: database.data_directory is of no use with access: replication",
+             "take it out: the server sends its files by itself"},
         Case{"data_directory: /data", "data_directory: data",
              "f:6:19: database.data_directory: 'data' is not an absolute path (allowed: an "
              "absolute path)",

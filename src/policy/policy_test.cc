@@ -88,6 +88,13 @@ TEST(Policy, fills_in_what_is_not_said) {
   EXPECT_FALSE(policy.layers.pitr.has_value());
   EXPECT_FALSE(policy.limits.jobs.has_value());
   EXPECT_FALSE(policy.database.data_directory.has_value());
+  EXPECT_EQ(policy.database.access, Access::files);
+}
+
+TEST(Policy, may_have_the_server_send_its_files) {
+  std::string text(least);
+  text.replace(text.find("url:"), 4, "access: replication, url:");
+  EXPECT_EQ(parse(text, "f").database.access, Access::replication);
 }
 
 TEST(Policy, shortens_default_limits_to_the_cadence) {

@@ -84,6 +84,13 @@ Field database_field() {
                       "libpq's own PGPASSFILE and ~/.pgpass give passwords too.",
                .example = "postgresql:///app",
                .required = true},
+              {.name = "access",
+               .type = FieldType::choice,
+               .doc = "How snapshots get at the cluster's files: files reads them on this host, "
+                      "replication has the server send them over its replication protocol.",
+               .example = "files",
+               .default_value = "files",
+               .choices = {{"files"}, {"replication"}}},
               {.name = "data_directory",
                .type = FieldType::path,
                .doc = "The server's data directory on this host. Without it the server is asked.",

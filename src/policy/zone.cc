@@ -3,6 +3,8 @@
 #include <date/tz.h>
 
 #include <algorithm>
+#include <array>
+#include <fstream>
 #include <vector>
 
 #include "base/error.h"
@@ -43,19 +45,13 @@ const std::vector<std::string>& zone_names() {
   return names;
 }
 
-// Null when there is no such zone, or its file cannot be read: the library reads it at its first
-// use.
-const date::time_zone* look_up(std::string_view name) {
-  for (const date::time_zone& zone : system_zones().zones) {
-    if (zone.name() != name) continue;
-    try {
-      (void)zone.get_info(date::sys_seconds{});
-      return &zone;
-    } catch (const std::exception&) {
-      return nullptr;
-    }
-  }
-  return nullptr;
+// Whether the system has rules for the name. They are not read: what is there begins as such a file
+// does.
+bool is_known(std::string_view name) {
+  if (name.find('.') != std::string_view::npos) return false;  // it is a path as well
+  std::array<char, 4> magic{};
+  std::ifstream file(fmt::format("/usr/share/zoneinfo/{}", name), std::ios::binary);
+  return file.read(magic.data(), magic.size()) && std::string_view(magic.data(), 4) == "TZif";
 }
 
 // EST, CET, PRC, EST5EDT: tzdata has some of these, but each means a fixed offset or another place
@@ -86,17 +82,25 @@ std::string zone_hint(std::string_view name) {
 
 }  // namespace
 
-Zone::Zone() : zone_(look_up("UTC")) {
-  if (zone_ == nullptr) {
-    throw base::Error(ErrorKind::unavailable, "the system's time zones lack UTC",
+Zone::Zone() : name_("UTC") {}
+
+const date::time_zone& Zone::rules() const {
+  const std::vector<date::time_zone>& zones = system_zones().zones;  // in order of names
+  const auto at = std::ranges::lower_bound(zones, name_, {}, &date::time_zone::name);
+  try {
+    if (at == zones.end() || at->name() != name_) throw std::runtime_error("there are none");
+    (void)at->get_info(date::sys_seconds{});  // reads its file, the first time
+    return *at;
+  } catch (const std::exception& failure) {
+    throw base::Error(ErrorKind::unavailable,
+                      fmt::format("the rules of {} cannot be read: {}", name_, failure.what()),
                       "install the package tzdata");
   }
 }
 
 std::optional<Zone> Zone::find(std::string_view name) {
-  if (!is_iana_name(name) || is_abbreviation(name)) return std::nullopt;
-  const date::time_zone* zone = look_up(name);
-  return zone == nullptr ? std::nullopt : std::optional(Zone(zone));
+  if (!is_iana_name(name) || is_abbreviation(name) || !is_known(name)) return std::nullopt;
+  return Zone(name);
 }
 
 Zone Zone::named(std::string_view name) {
@@ -109,10 +113,8 @@ Zone Zone::named(std::string_view name) {
       zone_hint(name));
 }
 
-const std::string& Zone::name() const { return zone_->name(); }
-
 std::chrono::seconds Zone::offset_at(Instant instant) const {
-  return zone_->get_info(instant).offset;
+  return rules().get_info(instant).offset;
 }
 
 LocalTime Zone::local(Instant instant) const {
@@ -122,7 +124,7 @@ LocalTime Zone::local(Instant instant) const {
 WallReading Zone::read(LocalTime wall) const {
   const Instant as_if_utc{wall.time_since_epoch()};
   const date::local_info info =
-      zone_->get_info(date::local_time<Duration>{wall.time_since_epoch()});
+      rules().get_info(date::local_time<Duration>{wall.time_since_epoch()});
   const Instant first = as_if_utc - info.first.offset;
   if (info.result == date::local_info::unique) {
     return {WallReading::Kind::once, first, first, first};

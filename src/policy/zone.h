@@ -32,8 +32,10 @@ struct WallReading {
       first_valid;  // the first moment at or after this reading: in a gap, the end of the gap
 };
 
-// A value, cheap to copy; safe to share between threads. Daylight saving is known through 2037, as
-// far as tzdata's compiled files list it; later moments are taken in standard time.
+// A value, cheap to copy; safe to share between threads. The system's rules are read at their first
+// use: a name alone, as `wal push` meets it in a policy, costs one look at a file. Daylight saving
+// is known through 2037, as far as tzdata's compiled files list it; later moments are taken in
+// standard time.
 class Zone {
  public:
   Zone();  // UTC
@@ -44,7 +46,7 @@ class Zone {
   // The same, or nothing where named() throws invalid.
   static std::optional<Zone> find(std::string_view name);
 
-  const std::string& name() const;
+  const std::string& name() const { return name_; }
   std::chrono::seconds offset_at(base::Instant instant) const;  // east of UTC is positive
   LocalTime local(base::Instant instant) const;
   WallReading read(LocalTime wall) const;
@@ -52,8 +54,10 @@ class Zone {
   bool operator==(const Zone&) const = default;
 
  private:
-  explicit Zone(const date::time_zone* zone) : zone_(zone) {}
-  const date::time_zone* zone_;  // lives as long as the program
+  explicit Zone(std::string_view name) : name_(name) {}
+  const date::time_zone& rules() const;
+
+  std::string name_;
 };
 
 // The day on the zone's calendar: "2026-11-22", as the names of dumps carry it.

@@ -1,5 +1,7 @@
 #include "provider/native_cluster.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace provider {
@@ -13,7 +15,10 @@ namespace {
 // A backup may take hours in which this session says nothing: no timeout may end it.
 constexpr const char* no_timeouts =
     "set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0; "
+    "set idle_session_timeout = 0; "
     "set client_min_messages = error";
+
+constexpr uint64_t server_file_bytes_max = 16 * base::MiB;  // of configuration
 
 }  // namespace
 
@@ -27,8 +32,9 @@ FinishedBackup RunningBackup::finish() {
   return {postgres::parse_lsn(rows.text(0, 0)), rows.text(0, 1), rows.text(0, 2)};
 }
 
-NativeCluster::NativeCluster(std::string url, std::optional<Path> data_directory)
-    : url_(std::move(url)), connection_(url_) {
+NativeCluster::NativeCluster(std::string url, std::optional<Path> data_directory,
+                             policy::Access access)
+    : url_(std::move(url)), access_(access), connection_(url_) {
   connection_.simple(no_timeouts);
   if (data_directory) {
     data_directory_ = *data_directory;
@@ -36,6 +42,10 @@ NativeCluster::NativeCluster(std::string url, std::optional<Path> data_directory
   }
   const std::optional<std::string> told =
       connection_.query("select setting from pg_settings where name = 'data_directory'").at(0, 0);
+  if (access_ == policy::Access::replication) {
+    data_directory_ = told.value_or("");
+    return;
+  }
   if (!told || told->empty()) {
     throw base::Error(
         ErrorKind::denied, "the server does not tell this role its data directory",
@@ -81,18 +91,46 @@ std::string NativeCluster::bootstrap_role() {
   return connection_.query("select rolname from pg_roles where oid = 10").text(0, 0);
 }
 
+PageFacts NativeCluster::page_facts() {
+  const postgres::Rows rows = connection_.query(
+      "select data_page_checksum_version <> 0, blocks_per_segment from pg_control_init()");
+  return {rows.boolean(0, 0), static_cast<uint32_t>(rows.number(0, 1))};
+}
+
 std::vector<Path> NativeCluster::external_files() {
+  if (data_directory_.empty()) return {};
   const postgres::Rows rows = connection_.query(
       "select setting from pg_settings where name in ('config_file', 'hba_file', 'ident_file') and "
       "setting <> '' "
       "union select sourcefile from pg_settings where sourcefile is not null order by 1");
   std::vector<Path> all;
-  for (size_t row = 0; row < rows.size(); ++row) {
-    const Path path = rows.text(row, 0);
+  const auto add = [&](const Path& path) {
     const Path within = path.lexically_relative(data_directory_);
     if (within.empty() || *within.begin() == "..") all.push_back(path);
+  };
+  for (size_t row = 0; row < rows.size(); ++row) add(rows.text(row, 0));
+  // Debian's tools keep these beside postgresql.conf: pg_createcluster(1).
+  const Path folder = Path(connection_.setting("config_file")).parent_path();
+  for (const char* name : {"environment", "pg_ctl.conf", "start.conf"}) {
+    if (std::filesystem::is_regular_file(folder / name)) add(folder / name);
   }
+  std::ranges::sort(all);
   return all;
+}
+
+std::optional<base::Bytes> NativeCluster::server_file(const Path& path) {
+  try {
+    const std::optional<std::string> digits =
+        connection_
+            .query("select encode(pg_read_binary_file($1, 0, $2::bigint, true), 'hex')",
+                   {path.string(), std::to_string(server_file_bytes_max)})
+            .at(0, 0);
+    if (!digits) return std::nullopt;
+    return base::from_hex(*digits);
+  } catch (const base::Error& failure) {
+    if (failure.kind() != ErrorKind::denied) throw;
+    return std::nullopt;
+  }
 }
 
 postgres::Lsn NativeCluster::position() {

@@ -1,8 +1,9 @@
-// The cluster that seawall backs up itself: a server on this host, its data directory, its backup
-// mode. Source of the backup protocol: PostgreSQL documentation, "Making a Base Backup Using the
-// Low Level API".
+// The cluster that seawall backs up itself: a server, its data directory if it is on this host, its
+// backup mode. Source of the backup protocol: PostgreSQL documentation, "Making a Base Backup Using
+// the Low Level API".
 #pragma once
 
+#include "policy/policy.h"
 #include "postgres/connection.h"
 #include "postgres/control_file.h"
 #include "repository/repository.h"
@@ -33,14 +34,23 @@ class RunningBackup {
   postgres::Lsn start_;
 };
 
+// How pages are to be looked at.
+struct PageFacts {
+  bool checksums;
+  uint32_t blocks_per_file;
+};
+
 class NativeCluster {
  public:
-  // Connects and finds the data directory (the server tells, or `data_directory` does). Throws
-  // unavailable, denied.
-  NativeCluster(std::string url, std::optional<base::Path> data_directory);
+  // Connects and finds the data directory (the server tells, or `data_directory` does; by
+  // replication it may stay unknown). Throws unavailable, denied.
+  NativeCluster(std::string url, std::optional<base::Path> data_directory,
+                policy::Access access = policy::Access::files);
 
   postgres::Connection connect(const std::map<std::string, std::string>& overrides = {}) const;
   postgres::Connection& connection() { return connection_; }
+  policy::Access access() const { return access_; }
+  // On this host; on the server's when access is by replication.
   const base::Path& data_directory() const { return data_directory_; }
   bool in_recovery();
 
@@ -48,9 +58,13 @@ class NativeCluster {
   repository::Epoch identity();
   std::vector<repository::TablespaceRef> tablespaces();
   std::string bootstrap_role();  // the superuser that initdb made
-  // Configuration files that are kept elsewhere than in the data directory, as they are on this
-  // host.
+  PageFacts page_facts();
+  // Configuration files that are kept elsewhere than in the data directory, as they are on the
+  // server's host.
   std::vector<base::Path> external_files();
+  // A configuration file of the server's host, read by the server; nothing when it is not there or
+  // this role may not.
+  std::optional<base::Bytes> server_file(const base::Path& path);
   // Where the log is being written, or replayed on a standby.
   postgres::Lsn position();
 
@@ -63,6 +77,7 @@ class NativeCluster {
 
  private:
   std::string url_;
+  policy::Access access_;
   postgres::Connection connection_;
   base::Path data_directory_;
 };

@@ -12,6 +12,7 @@ using base::load;
 namespace {
 
 constexpr size_t tail_bytes = 48;
+constexpr size_t pieces_max = 64 * 1024;
 constexpr uint64_t footer_bytes_max = 256 * base::MiB;
 constexpr std::string_view magic("seawall\0", 8);
 
@@ -51,7 +52,9 @@ FrameAddress PackWriter::add(ByteView raw, std::vector<FrameContent> content) {
   frames_.push_back({address, repository_.hash_key().digest(packed), std::move(content)});
   offset_ += packed.size();
   raw_bytes_ += raw.size();
-  if (offset_ >= pack_bytes_max_) commit();
+  size_t pieces = 0;  // a pack of tiny files is a small one, as its table is held in memory
+  for (const Frame& frame : frames_) pieces += frame.content.size();
+  if (offset_ >= pack_bytes_max_ || pieces >= pieces_max) commit();
   return address;
 }
 

@@ -145,6 +145,7 @@ Json to_json(const SnapshotRoot& root) {
                {"checksums", root.checksums},
                {"base", root.base ? Json(*root.base) : Json(nullptr)},
                {"from", root.from},
+               {"access", root.access},
                {"started", base::to_rfc3339(root.started)},
                {"stopped", base::to_rfc3339(root.stopped)},
                {"timeline", root.timeline.value},
@@ -175,6 +176,7 @@ SnapshotRoot read_root(const Json& body) {
   root.checksums = member<bool>(body, "checksums");
   root.base = base::member_if_there<std::string>(body, "base");
   root.from = member<std::string>(body, "from");
+  root.access = base::member_if_there<std::string>(body, "access").value_or("files");
   root.started = base::from_rfc3339(member<std::string>(body, "started"));
   root.stopped = base::from_rfc3339(member<std::string>(body, "stopped"));
   root.timeline = {member<uint32_t>(body, "timeline")};

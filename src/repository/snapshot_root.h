@@ -70,6 +70,7 @@ struct SnapshotRoot {
   bool checksums = false;
   std::optional<std::string> base;
   std::string from = "primary";
+  std::string access = "files";
   base::Instant started{};
   base::Instant stopped{};
   postgres::Timeline timeline;

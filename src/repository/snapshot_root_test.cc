@@ -21,6 +21,7 @@ SnapshotRoot any_root() {
   root.checksums = true;
   root.base = "20261121T190000Z";
   root.from = "standby";
+  root.access = "replication";
   root.started = base::from_rfc3339("2026-11-22T19:00:02.5Z");
   root.stopped = base::from_rfc3339("2026-11-22T19:01:02.123456Z");
   root.timeline = {4};
@@ -70,6 +71,7 @@ TEST(SnapshotRoot, knows_no_member_that_it_does_not_keep) {
                            "checksums",
                            "base",
                            "from",
+                           "access",
                            "started",
                            "stopped",
                            "timeline",

@@ -154,16 +154,15 @@ int order_of(const SweepItem& item) {
   return 2;
 }
 
-void require_agreeing_clocks(const Repository& repository, base::Instant now,
-                             std::stop_token stop) {
-  const base::Duration apart = std::chrono::abs(repository.store().now(stop) - now);
+}  // namespace
+
+void require_agreeing_clocks(storage::ObjectStore& store, base::Instant now, std::stop_token stop) {
+  const base::Duration apart = std::chrono::abs(store.now(stop) - now);
   if (apart <= std::chrono::minutes(1)) return;
   throw Error(ErrorKind::invalid,
               fmt::format("this host's clock is {} off the store's", base::human_duration(apart)),
               "nothing is deleted by a wrong clock: set it right (NTP), then run this again");
 }
-
-}  // namespace
 
 SweepPlan plan_sweep(const Repository& repository, const SweepRules& rules, base::Instant now,
                      std::stop_token stop) {
@@ -172,7 +171,7 @@ SweepPlan plan_sweep(const Repository& repository, const SweepRules& rules, base
 
 void sweep(const Repository& repository, const SweepPlan& plan, const SweepRules& rules,
            base::Instant now, std::stop_token stop) {
-  require_agreeing_clocks(repository, now, stop);
+  require_agreeing_clocks(repository.store(), now, stop);
   if (!plan.condemn.empty()) {
     Json keys = Json::array();
     for (const SweepItem& item : plan.condemn) keys.push_back(item.key);

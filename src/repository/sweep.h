@@ -32,6 +32,9 @@ struct SweepRules {
   base::Duration wait{};  // between condemning and deleting: longer than the longest run
 };
 
+// Throws invalid when `now` is more than a minute off the store's clock: nothing is deleted then.
+void require_agreeing_clocks(storage::ObjectStore& store, base::Instant now, std::stop_token stop);
+
 // Looks at all of the repository; changes nothing.
 SweepPlan plan_sweep(const Repository& repository, const SweepRules& rules, base::Instant now,
                      std::stop_token stop);

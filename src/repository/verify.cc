@@ -196,9 +196,15 @@ class Verifier {
 
   void check_json(const std::string& key, std::stop_token stop) {
     static const std::map<std::string, std::string, std::less<>> types = {
-        {"repository.json", "repository"}, {"hash-key.json", "hash-key"}, {"epochs", "epoch"},
-        {"snapshots", "snapshot"},         {"claims", "claim"},           {"runs", "run"},
-        {"condemned", "condemned"},        {"policies", "policy"}};
+        {"repository.json", "repository"},
+        {"hash-key.json", "hash-key"},
+        {"epochs", "epoch"},
+        {"snapshots", "snapshot"},
+        {"claims", "claim"},
+        {"runs", "run"},
+        {"condemned", "condemned"},
+        {"policies", "policy"},
+        {"verifications", "verification"}};
     const auto type = types.find(key.substr(0, key.find('/')));
     if (type == types.end())
       throw base::error(ErrorKind::corrupt, "it is no object of a repository");

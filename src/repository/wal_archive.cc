@@ -1,9 +1,13 @@
 #include "repository/wal_archive.h"
 
+#include <atomic>
 #include <charconv>
+#include <condition_variable>
+#include <mutex>
 
 #include "base/compress.h"
 #include "base/error.h"
+#include "base/task_group.h"
 
 namespace repository {
 
@@ -18,7 +22,7 @@ using storage::PutOutcome;
 
 namespace {
 
-constexpr size_t piece_bytes = 4 * base::MiB;
+constexpr size_t piece_bytes = 1 * base::MiB;
 constexpr int compress_level = 1;  // WAL is read back once, if ever: speed over size
 constexpr uint64_t small_file_bytes_max =
     4 * base::MiB;  // of histories; longer than any that is sane
@@ -40,6 +44,37 @@ struct ChunkRange {
   uint64_t begin;
   uint64_t end;
 };
+
+// Threads compress a file's pieces, and each gives its frame away when its turn comes: `take` is
+// called in order, by one thread at a time.
+void compress_pieces(const base::File& file, uint64_t size, unsigned threads,
+                     const std::function<void(ByteView plain, ByteView frame)>& take,
+                     std::stop_token stop) {
+  const uint64_t pieces = (size + piece_bytes - 1) / piece_bytes;
+  std::atomic<uint64_t> next{0};
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  uint64_t turn = 0;
+  base::TaskGroup tasks(std::move(stop));
+  threads = static_cast<unsigned>(std::min<uint64_t>(threads, pieces));
+  tasks.spawn("compress", threads, [&](std::stop_token own) {
+    base::Compressor compressor(compress_level, true);
+    Bytes plain(std::min<uint64_t>(size, piece_bytes));
+    Bytes packed(base::Compressor::bound(plain.size()));
+    for (uint64_t piece = next++; piece < pieces; piece = next++) {
+      const uint64_t offset = piece * piece_bytes;
+      const base::ByteSpan part(plain.data(), std::min<uint64_t>(plain.size(), size - offset));
+      file.read_exactly_at(offset, part);
+      const ByteView frame = ByteView(packed).first(compressor.compress(part, packed));
+      std::unique_lock lock(mutex);
+      if (!changed.wait(lock, own, [&] { return turn == piece; })) base::throw_if_stopped(own);
+      take(part, frame);
+      ++turn;
+      changed.notify_all();
+    }
+  });
+  tasks.join();
+}
 
 // The range that a chunk's key names: ".../BBBBBBBB-EEEEEEEE.zst".
 std::optional<ChunkRange> chunk_range(std::string_view key) {
@@ -159,33 +194,30 @@ PutOutcome WalArchive::put(const WalFileName& name, const base::File& file,
   header.content_bytes = size;
 
   crypto::KeyedDigest content(repository_->hash_key());
-  Bytes piece(std::min<uint64_t>(size, piece_bytes));
-  const auto read_piece = [&](uint64_t offset) {
-    const base::ByteSpan part(piece.data(), std::min<uint64_t>(piece.size(), size - offset));
-    file.read_exactly_at(offset, part);
-    return ByteView(part);
-  };
   if (repository_->store().stat(key, stop)) {  // not to compress again what is there
-    for (uint64_t offset = 0; offset < size; offset += piece.size())
-      content.update(read_piece(offset));
+    Bytes piece;
+    for (uint64_t offset = 0; offset < size; offset += piece.size()) {
+      piece.resize(std::min<uint64_t>(piece_bytes, size - offset));
+      file.read_exactly_at(offset, piece);
+      content.update(piece);
+    }
     header.content = content.finish();
     require_same(key, header, stop);
     return PutOutcome::already_there;
   }
 
-  base::Compressor compressor(compress_level, true);
   crypto::KeyedDigest stored(repository_->hash_key());
-  Bytes packed(base::Compressor::bound(piece.size()));
   const std::unique_ptr<storage::ObjectWriter> writer = repository_->store().begin_write(
       key, {.expected_bytes = size, .head_bytes = header_bytes}, stop);
   writer->write(Bytes(header_bytes));  // replaced at commit, when the digests are known
-  for (uint64_t offset = 0; offset < size; offset += piece.size()) {
-    const ByteView part = read_piece(offset);
-    content.update(part);
-    const ByteView frame = ByteView(packed).first(compressor.compress(part, packed));
-    stored.update(frame);
-    writer->write(frame);
-  }
+  compress_pieces(
+      file, size, threads_,
+      [&](ByteView plain, ByteView frame) {
+        content.update(plain);
+        stored.update(frame);
+        writer->write(frame);
+      },
+      stop);
   header.content = content.finish();
   header.stored = stored.finish();
   const PutOutcome outcome = writer->commit(header.serialise(repository_->hash_key()));

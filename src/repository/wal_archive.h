@@ -1,7 +1,7 @@
 // The archived write-ahead log of one epoch. docs/formats/wal_archive.md.
 //
-// Borrows the repository. Safe to share between threads; memory is a few pieces of 4 MiB for each
-// call under way, whatever the segment size.
+// Borrows the repository. Safe to share between threads; memory is two pieces of 1 MiB for each
+// thread of a call under way, whatever the segment size.
 #pragma once
 
 #include <functional>
@@ -34,8 +34,9 @@ std::optional<WalObject> parse_wal_key(const Epoch& epoch, std::string_view key)
 
 class WalArchive {
  public:
-  WalArchive(const Repository& repository, Epoch epoch)
-      : repository_(&repository), epoch_(std::move(epoch)) {}
+  // A file that is put is compressed by `threads`.
+  WalArchive(const Repository& repository, Epoch epoch, unsigned threads = 1)
+      : repository_(&repository), epoch_(std::move(epoch)), threads_(threads) {}
 
   const Epoch& epoch() const { return epoch_; }
 
@@ -95,6 +96,7 @@ class WalArchive {
 
   const Repository* repository_;
   Epoch epoch_;
+  unsigned threads_;
 };
 
 }  // namespace repository

@@ -26,6 +26,12 @@ constexpr const char* staging_folder = ".staging";
 bool can_be_part_of_key(std::string_view name) {
   return !name.starts_with('.') && std::ranges::all_of(name, ObjectKey::allows);
 }
+
+base::Instant modified_at(const struct stat& status) {
+  using namespace std::chrono;
+  return base::Instant(seconds(status.st_mtim.tv_sec) +
+                       duration_cast<base::Duration>(nanoseconds(status.st_mtim.tv_nsec)));
+}
 }  // namespace
 
 // A body on its way: an unnamed file where possible, else a file in .staging that goes with the
@@ -53,6 +59,8 @@ class FileWriter final : public ObjectWriter {
     file_.sync();
     return link_to_target();
   }
+
+  base::Instant made_at() const { return modified_at(file_.status()); }
 
  private:
   void open() {
@@ -109,12 +117,6 @@ class FileWriter final : public ObjectWriter {
 };
 
 namespace {
-
-base::Instant modified_at(const struct stat& status) {
-  using namespace std::chrono;
-  return base::Instant(seconds(status.st_mtim.tv_sec) +
-                       duration_cast<base::Duration>(nanoseconds(status.st_mtim.tv_nsec)));
-}
 
 struct Entry {
   std::string name;  // a folder's ends with '/', so that entries sort as whole keys do
@@ -235,9 +237,10 @@ void FileStore::remove(const ObjectKey& key, std::stop_token stop) {
   }
 }
 
+// The clock of who keeps the files, on a network file system not ours: the time of a file made now.
 base::Instant FileStore::now(std::stop_token stop) {
   base::throw_if_stopped(stop);
-  return base::system_clock().now();
+  return FileWriter(*this, folder_ / "now", std::move(stop)).made_at();
 }
 
 }  // namespace storage

@@ -31,6 +31,7 @@ class DumpTest(ClusterTest):
                                          "datname <> 'postgres'").split():
             self.primary.sql(f"drop database {database} with (force)")
         self.primary.sql("create database breezycorp")
+        self.seawall("apply")
 
     def layers(self, more=""):
         return (f"  dumps:\n    nightly: {{ at: \"03:30\", retain: 90d, store: \"file://{self.dumps}\"{more} }}\n")

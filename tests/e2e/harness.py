@@ -7,6 +7,7 @@ they make is below one temporary folder; servers listen on a Unix socket there, 
 import json
 import os
 import pwd
+import random
 import shutil
 import signal
 import subprocess
@@ -39,6 +40,7 @@ def become_postgres():
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
     os.environ["HOME"] = home
+    os.environ["TMPDIR"] = home  # what a killed restore leaves there goes with it
     os.environ["LC_ALL"] = "C.UTF-8"
     os.environ["PATH"] = PG_BIN + ":" + os.environ.get("PATH", "/usr/bin:/bin")
     for name in list(os.environ):
@@ -74,6 +76,26 @@ def read(path):
         return file.read()
 
 
+def dice():
+    """The random choices of a test; its seed is printed, and SEAWALL_SEED replays it."""
+    seed = int(os.environ.get("SEAWALL_SEED") or random.randrange(10 ** 6))
+    print(f"SEAWALL_SEED={seed}", end=" ", file=sys.stderr, flush=True)
+    return random.Random(seed)
+
+
+def processes_naming(text):
+    """The command lines of the processes that name this, such as a server on a data directory."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            line = read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it ended beside us
+        if text in line:
+            found[int(pid)] = line
+    return found
+
+
 class Cluster:
     """A PostgreSQL cluster in a folder of its own."""
 
@@ -105,9 +127,9 @@ class Cluster:
                 quoted = str(value).replace("'", "''")
                 conf.write(f"{name} = '{quoted}'\n")
 
-    def start(self, timeout=60):
+    def start(self, timeout=60, env=None):
         run(os.path.join(PG_BIN, "pg_ctl"), "-D", self.data, "-l", self.log, "-w", "-t", timeout,
-            "-o", f"-k {self.socket} -p {self.port} -c listen_addresses=", "start", timeout=timeout + 10)
+            "-o", f"-k {self.socket} -p {self.port} -c listen_addresses=", "start", timeout=timeout + 10, env=env)
         return self
 
     def stop(self, mode="fast"):
@@ -176,12 +198,12 @@ class ClusterTest(unittest.TestCase):
         self.clusters.append(cluster)
         return cluster
 
-    def write_policy(self, cluster, extra="", database="postgres", layers=None):
+    def write_policy(self, cluster, extra="", database="postgres", layers=None, timezone="Asia/Singapore"):
         rows = ", ".join(f'"{t}"' for t in self.exclude)
         layers = layers or (f"  pitr: {{ retain: {self.retain} }}\n  snapshots:\n"
                             '    nightly: { at: "03:00", retain: 30d }\n')
         with open(self.policy, "w") as policy:
-            policy.write(f"version: 1\nname: test\ntimezone: Asia/Singapore\n"
+            policy.write(f"version: 1\nname: test\ntimezone: {timezone}\n"
                          f"database:\n  provider: native\n  url: {cluster.url(database)}\n"
                          f"repository:\n  store: file://{self.repository}\n"
                          f"layers:\n{layers}"
@@ -189,6 +211,25 @@ class ClusterTest(unittest.TestCase):
 
     def seawall(self, *arguments, **options):
         return run(SEAWALL, "--policy", self.policy, *arguments, **options)
+
+    def start_seawall(self, *arguments, program=(), **options):
+        """Runs beside the test; it is killed when the test ends, if it runs still."""
+        options["env"] = {**os.environ, **options.get("env", {})}
+        process = subprocess.Popen([*program, SEAWALL, "--policy", self.policy, *(str(a) for a in arguments)],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   **options)
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        self.addCleanup(end)
+        return process
+
+    def finished(self, process, timeout=90):
+        """Waits for what start_seawall started."""
+        out, err = process.communicate(timeout=timeout)
+        return Result(subprocess.CompletedProcess(process.args, process.returncode, out, err))
 
     def archive_now(self, cluster):
         """All that is written until now is in the archive."""

@@ -1,7 +1,6 @@
 """Real pg-boss boots on what was restored: its queues and schedules are there, its jobs are not.
 
-pg-boss comes from npm, once, into $SEAWALL_NPM_CACHE (default: a folder below the system's temporary one). Without
-node or the registry the tests are skipped, unless SEAWALL_LONG=1.
+pg-boss comes from npm, once, into $SEAWALL_NPM_CACHE (default: a folder below the system's temporary one).
 """
 
 import json
@@ -9,10 +8,9 @@ import os
 import shutil
 import tempfile
 import time
-import unittest
 
 from dumps import DumpTest
-from harness import LONG, ClusterTest, main, run
+from harness import ClusterTest, main, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERSION = "10.4.2"
@@ -39,9 +37,6 @@ class PgBossTest(ClusterTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        missing = [program for program in ("node", "npm") if not shutil.which(program)]
-        if missing and not LONG:
-            raise unittest.SkipTest(f"there is no {missing[0]}")
         cls.npm = pg_boss()
 
     def boss(self, what, cluster, database):

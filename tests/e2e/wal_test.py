@@ -180,22 +180,5 @@ class Wal(ClusterTest):
                          before["public.t"])
 
 
-class WideSegments(ClusterTest):
-    initdb_options = ("--wal-segsize=64",)
-
-    def test_segments_of_64_mib_are_archived_and_restored(self):
-        primary = self.make_cluster()
-        self.write_policy(primary)
-        primary.start()
-        self.seawall("apply")
-        primary.sql("create table t as select i, md5(i::text) from generate_series(1, 50000) i")
-        self.seawall("backup", "snapshots")
-        primary.sql("insert into t select i, 'later' from generate_series(1, 1000) i")
-        self.archive_now(primary)
-        before = primary.content()
-        self.seawall("wal", "audit")
-        self.assertEqual(self.restored("--at", "latest").content(), before)
-
-
 if __name__ == "__main__":
     main()

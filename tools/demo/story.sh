@@ -222,7 +222,7 @@ quietly sql primary -c 'REFRESH MATERIALIZED VIEW revenue_by_month' # pg_restore
 record primary content.dumped & # the application rests meanwhile, so that both see the same
 recording=$!
 dump_began=$EPOCHREALTIME
-shown seawall backup dumps
+shown seawall backup dumps --tier nightly
 dump_seconds=$(seconds_since "$dump_began")
 wait "$recording"
 dump=$(find "$dumps" -name 'breezycorp_*.dump' | sort | tail -1)

@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 #include <signal.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/task_group.h"
 
@@ -21,6 +23,38 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 }  // namespace
+
+std::optional<std::string> known_fault(const postgres::ClientProgram& pg_dump) {
+  // Release notes of PostgreSQL 18.2: values of sequences that the role may not read were left out
+  // without an error.
+  for (const std::string_view bad : {"18.0", "18.1"}) {
+    if (pg_dump.version == bad || pg_dump.version.starts_with(std::string(bad) + " "))
+      return fmt::format("pg_dump {} may leave values of sequences out without a word", bad);
+  }
+  return std::nullopt;
+}
+
+postgres::ClientProgram find_pg_dump(int server_major, const std::optional<base::Path>& folder) {
+  std::vector<postgres::ClientProgram> programs = postgres::find_client_programs("pg_dump", folder);
+  std::string faults;
+  std::erase_if(programs, [&](const postgres::ClientProgram& program) {
+    const std::optional<std::string> fault = known_fault(program);
+    if (fault) faults += "; " + *fault;
+    return fault.has_value();
+  });
+  if (const auto chosen = postgres::choose_client_program(programs, server_major)) return *chosen;
+  const auto newest = std::ranges::max_element(programs, {}, &postgres::ClientProgram::major);
+  const std::string why =
+      newest == programs.end()
+          ? fmt::format("there is no pg_dump for a server of PostgreSQL {}", server_major)
+          : fmt::format(
+                "pg_dump {} is older than the server, which is PostgreSQL {}: it would refuse, or "
+                "miss what it does not know",
+                newest->major, server_major);
+  throw base::Error(
+      base::ErrorKind::invalid, why + faults,
+      fmt::format("install postgresql-client-{}, or name its folder with --pg-bin", server_major));
+}
 
 ClientRun::ClientRun(const postgres::ClientProgram& program, const std::string& url) {
   const postgres::ConnectionSettings connection = postgres::connection_settings(url);

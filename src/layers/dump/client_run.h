@@ -10,6 +10,12 @@
 
 namespace layers {
 
+// The pg_dump for a server of this major version. One with a known fault that makes a dump wrong
+// without a word is passed over. Throws invalid, with what to install, when none is left.
+postgres::ClientProgram find_pg_dump(int server_major, const std::optional<base::Path>& folder);
+// Why this pg_dump must not be used; nothing when nothing is known against it.
+std::optional<std::string> known_fault(const postgres::ClientProgram& pg_dump);
+
 class ClientRun {
  public:
   ClientRun(const postgres::ClientProgram& program, const std::string& url);

@@ -38,21 +38,6 @@ postgres::Connection connect(const std::string& url) {
   return connection;
 }
 
-postgres::ClientProgram find_pg_dump(const DumpRequest& request, int server_major) {
-  const std::vector<postgres::ClientProgram> programs =
-      postgres::find_client_programs("pg_dump", request.programs);
-  if (const auto chosen = postgres::choose_client_program(programs, server_major)) return *chosen;
-  const auto newest = std::ranges::max_element(programs, {}, &postgres::ClientProgram::major);
-  throw Error(
-      ErrorKind::invalid,
-      newest == programs.end()
-          ? fmt::format("there is no pg_dump for a server of PostgreSQL {}", server_major)
-          : fmt::format("pg_dump {} is older than the server, which is PostgreSQL {}: it "
-                        "would refuse, or miss what it does not know",
-                        newest->major, server_major),
-      fmt::format("install postgresql-client-{}, or name its folder with --pg-bin", server_major));
-}
-
 DumpName free_name(storage::ObjectStore& store, const std::string& database,
                    const std::string& date, bool again, const std::stop_token& stop) {
   DumpName name{.database = database, .date = date};
@@ -115,7 +100,7 @@ class DumpRun {
         progress_(progress),
         stop_(stop),
         connection_(connect(request.url)),
-        program_(find_pg_dump(request, connection_.major())) {}
+        program_(find_pg_dump(connection_.major(), request.programs)) {}
 
   DumpRecord run() {
     choose_name();

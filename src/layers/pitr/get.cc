@@ -100,6 +100,33 @@ GetPlan read_get_plan(const Path& file) {
   return plan;
 }
 
+namespace {
+Path note_beside(const Path& plan_file) { return plan_file.string() + ".failure"; }
+}  // namespace
+
+void note_failure(const Path& plan_file, const Error& failure) {
+  const Json json = {{"kind", base::exit_code(failure.kind())},
+                     {"message", failure.message()},
+                     {"hint", failure.hint()}};
+  base::write_file_durably(note_beside(plan_file), base::as_bytes(json.dump() + "\n"));
+}
+
+std::optional<Error> noted_failure(const Path& plan_file) {
+  const Path file = note_beside(plan_file);
+  const std::optional<std::string> text = base::read_text_file_if_there(file);
+  if (!text) return std::nullopt;
+  const Json json = base::parse_json(*text, file.string());
+  for (const ErrorKind kind : {ErrorKind::invalid, ErrorKind::denied, ErrorKind::absent,
+                               ErrorKind::corrupt, ErrorKind::full}) {
+    if (member<int>(json, "kind") != base::exit_code(kind)) continue;
+    // What the plan needs and the archive has no more is a hole in the log.
+    return Error(kind == ErrorKind::absent ? ErrorKind::corrupt : kind,
+                 member<std::string>(json, "message"), member<std::string>(json, "hint"));
+  }
+  return Error(ErrorKind::unavailable, member<std::string>(json, "message"),
+               member<std::string>(json, "hint"));
+}
+
 GetOutcome get_wal(const WalArchive& archive, const GetRequest& request, std::stop_token stop) {
   const std::optional<WalFileName> name = postgres::parse_wal_file_name(request.name);
   if (!name)

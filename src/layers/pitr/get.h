@@ -1,6 +1,7 @@
 // `seawall wal get`: restore_command. docs/formats/wal_archive.md.
 #pragma once
 
+#include "base/error.h"
 #include "base/file.h"
 #include "layers/pitr/restore_plan.h"
 
@@ -19,6 +20,11 @@ struct GetPlan {
 GetPlan get_plan_from(const RestorePlan& plan, std::string store, base::Path spool);
 void write_get_plan(const GetPlan& plan, const base::Path& file);
 GetPlan read_get_plan(const base::Path& file);  // throws absent, corrupt
+
+// Beside the plan: why restore_command stopped recovery. PostgreSQL passes on no more than a
+// number.
+void note_failure(const base::Path& plan_file, const base::Error& failure);
+std::optional<base::Error> noted_failure(const base::Path& plan_file);
 
 enum class GetOutcome { fetched, absent };
 

@@ -78,13 +78,14 @@ void push_wal(const repository::Repository& repository, const Path& file,
   const Path path = std::filesystem::absolute(file);
   const Path wal_folder = path.parent_path();
   const repository::Epoch epoch = repository.epoch_for(identity_of(wal_folder.parent_path()), stop);
-  const WalArchive archive(repository, epoch);
-
-  push_history(archive, *name, wal_folder, stop);
 
   std::vector<WalFileName> ahead;
   if (name->kind == postgres::WalFileKind::segment)
     ahead = waiting_behind(wal_folder, *name, options.look_ahead);
+  // A single segment is compressed by all threads, several by one each.
+  const WalArchive archive(repository, epoch, ahead.empty() ? options.threads : 1);
+  push_history(archive, *name, wal_folder, stop);
+
   std::atomic<size_t> next{0};
   base::TaskGroup helpers(stop);
   const unsigned threads = static_cast<unsigned>(std::min<size_t>(ahead.size(), options.threads));

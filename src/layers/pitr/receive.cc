@@ -75,18 +75,22 @@ class SegmentSink {
   }
 
   // Makes durable what was received.
-  void flush() {
+  void flush() { flush(stop_); }
+  // The same when we are told to end: what came is kept.
+  void finish() { flush(std::stop_token{}); }
+
+ private:
+  void flush(const std::stop_token& stop) {
     if (!has_pending()) return;
     const uint64_t begin = durable_.value % size_;
     if (begin < segment_.size()) {
       // What an earlier run stored as chunks from here on is the same bytes, in other cuts: only
       // ours are added behind.
-      archive_.put_chunk(current(), begin, ByteView(segment_).subspan(begin), stop_);
+      archive_.put_chunk(current(), begin, ByteView(segment_).subspan(begin), stop);
     }
     durable_ = received_;
   }
 
- private:
   WalSegment current() const {
     return {timeline_, (received_.value - (received_.value > 0 ? 1 : 0)) / size_};
   }
@@ -223,7 +227,7 @@ class Receiver {
         return std::nullopt;
       }
     }
-    sink.flush();
+    sink.finish();
     report();
     return std::nullopt;
   }

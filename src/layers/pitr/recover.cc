@@ -154,11 +154,30 @@ void stop_archiving(const Path& data_directory) {
 
 }  // namespace
 
+namespace {
+
+// What ended recovery, if it was restore_command, in its own words instead of the server's.
+template <typename Work>
+void with_words_of_get(const Path& get_plan, const Work& work) {
+  try {
+    work();
+  } catch (const Error& failure) {
+    if (failure.kind() != ErrorKind::unavailable) throw;
+    const std::optional<Error> noted = noted_failure(get_plan);
+    if (!noted) throw;
+    throw noted->while_doing("replaying the log");
+  }
+}
+
+}  // namespace
+
 Recovered recover(const RestorePlan& plan, const RecoverRequest& request, RecoverProgress& progress,
                   std::stop_token stop) {
   const base::Stopwatch watch;
   const base::TemporaryFolder private_folder("seawall-restore");
   const Path spool = request.data_directory.string() + ".seawall-spool";
+  // What a killed run fetched ahead may be of another epoch under the same names.
+  std::filesystem::remove_all(spool);
   base::create_folders_durably(spool);
   const Path get_plan = private_folder.path() / "plan.json";
   write_get_plan(get_plan_from(plan, request.store, spool), get_plan);
@@ -176,8 +195,12 @@ Recovered recover(const RestorePlan& plan, const RecoverRequest& request, Recove
     SealedServer server(sealed);
     progress.phase = "replaying";
     {
-      Connection connection = server.connect("postgres", stop);
-      await_target(connection, server, progress, stop);
+      std::optional<Connection> session;
+      with_words_of_get(get_plan, [&] {
+        session.emplace(server.connect("postgres", stop));
+        await_target(*session, server, progress, stop);
+      });
+      Connection& connection = *session;
       read_reached(connection, recovered);
       assert_reached(plan, recovered);
       recovered.replay_time = watch.elapsed();

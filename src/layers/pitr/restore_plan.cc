@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "layers/pitr/wal_scan.h"
 
 namespace layers {
@@ -38,7 +39,7 @@ class Planner {
         stop_(std::move(stop)),
         epoch_(choose_epoch()),
         archive_(repository, epoch_) {
-    snapshots_ = repository::read_snapshots(repository, epoch_.number, stop_);
+    read_snapshots();
     std::ranges::sort(snapshots_, {}, &SnapshotRoot::stopped);
     if (snapshots_.empty()) {
       throw Error(
@@ -69,6 +70,26 @@ class Planner {
     throw base::error(ErrorKind::absent, "there is no epoch {}", request_.epoch->value);
   }
 
+  // A root that cannot be read is passed over: another snapshot and more WAL come to the same
+  // moment. Who asks for that very snapshot is refused.
+  void read_snapshots() {
+    std::optional<Error> first_failure;
+    for (const std::string& id : repository::snapshot_ids(repository_, epoch_.number, stop_)) {
+      try {
+        snapshots_.push_back(repository::read_snapshot(repository_, epoch_.number, id, stop_));
+      } catch (const Error& failure) {
+        const TargetSnapshot* by_id = std::get_if<TargetSnapshot>(&request_.target);
+        // invalid: of a newer seawall, as a flipped bit of its version says too.
+        const bool unreadable =
+            failure.kind() == ErrorKind::corrupt || failure.kind() == ErrorKind::invalid;
+        if (!unreadable || (by_id != nullptr && by_id->id == id)) throw;
+        base::warn("snapshot {} is passed over: {}", id, failure.message());
+        if (!first_failure) first_failure = failure;
+      }
+    }
+    if (snapshots_.empty() && first_failure) throw *first_failure;
+  }
+
   // The path to restore along: the one asked for, or the only one there is. Where history branched,
   // a moment after the fork lies on several, and nobody but the user knows which is meant.
   TimelineHistory choose_path() const {
@@ -81,6 +102,13 @@ class Planner {
         return other.timeline() != path.timeline() && is_superseded_by(path, other);
       });
     });
+    // Of paths that are the same up to the target, one is enough: the oldest.
+    for (size_t i = leaves.size(); i-- > 0;) {
+      const bool same = std::ranges::any_of(leaves, [&](const TimelineHistory& other) {
+        return other.timeline() != leaves[i].timeline() && adds_nothing(leaves[i], other);
+      });
+      if (same) leaves.erase(leaves.begin() + static_cast<std::ptrdiff_t>(i));
+    }
     if (leaves.empty()) return TimelineHistory(snapshots_.back().timeline);
     if (leaves.size() == 1) return leaves.front();
     std::string list;
@@ -89,6 +117,34 @@ class Planner {
         ErrorKind::invalid,
         fmt::format("history branched: the target may lie on timelines{}", list),
         "say which is meant with --timeline N; 'seawall wal audit' shows where they branched");
+  }
+
+  // Where two paths part.
+  static Lsn parting(const TimelineHistory& path, const TimelineHistory& other) {
+    Lsn parted{};
+    for (size_t i = 0; i < std::min(path.legs().size(), other.legs().size()); ++i) {
+      if (path.legs()[i].timeline != other.legs()[i].timeline) break;
+      parted = std::min(path.legs()[i].end, other.legs()[i].end);
+    }
+    return parted;
+  }
+
+  // Whether `path` has nothing of its own up to the target: it parted from `other` behind it, or
+  // nothing was committed on it between.
+  bool adds_nothing(const TimelineHistory& path, const TimelineHistory& other) const {
+    const Lsn parted = parting(path, other);
+    if (const auto* lsn = std::get_if<TargetLsn>(&request_.target)) return lsn->lsn <= parted;
+    const auto* target = std::get_if<TargetTime>(&request_.target);
+    if (target == nullptr) return false;
+    bool adds = false;
+    scan_wal(
+        archive_, path, parted,
+        [&](const WalMoment& moment) {
+          adds = moment.time <= target->time;
+          return false;
+        },
+        stop_);
+    return !adds;
   }
 
   // Whether `other` branched off `path` and no transaction ended on `path` after that.

@@ -63,7 +63,9 @@ base::Process start(const SealedOptions& options) {
                            base::as_bytes("local all all trust\n"));
   base::write_file_durably(options.private_folder / "ident.conf", base::as_bytes("# none\n"));
   base::Command command{.arguments = {(options.programs / "postgres").string(), "-D",
-                                      options.data_directory.string()}};
+                                      options.data_directory.string()},
+                        // At once, with all its children: nobody would ever end it.
+                        .signal_at_our_death = SIGQUIT};
   std::map<std::string, std::string> settings = sealing_settings(options);
   for (const auto& [name, value] : options.settings) settings[name] = value;
   for (const auto& [name, value] : settings) {

@@ -4,8 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/task_group.h"
-#include "layers/snapshot/file_capture.h"
+#include "layers/snapshot/cluster_copy.h"
 #include "layers/snapshot/needed_wal.h"
 #include "postgres/backup_label.h"
 #include "repository/sweep.h"
@@ -17,18 +16,6 @@ using base::ErrorKind;
 using repository::SnapshotRoot;
 
 namespace {
-
-uint64_t databases_bytes(provider::NativeCluster& cluster) {
-  return static_cast<uint64_t>(
-      cluster.connection()
-          .query("select coalesce(sum(pg_database_size(oid)), 0) from pg_database")
-          .number(0, 0));
-}
-
-// 64 MiB, larger where that would make more than some two thousand packs.
-uint64_t pack_bytes_for(uint64_t database_bytes) {
-  return std::clamp(database_bytes / 2048, 64 * base::MiB, base::GiB);
-}
 
 repository::RecoverySettings recovery_settings(const postgres::ControlFile& control) {
   return {control.max_connections, control.max_worker_processes, control.max_wal_senders,
@@ -80,6 +67,33 @@ std::vector<repository::PackRef> pack_table(const repository::Repository& reposi
   return table;
 }
 
+// Puts into the root what the copy found.
+void describe(SnapshotRoot& root, ClusterCopy copy, const postgres::BackupLabel& label,
+              const repository::Repository& repository, std::stop_token stop) {
+  const postgres::ControlFile& control = copy.control.facts;
+  root.checksums = control.checksums;
+  root.catalog_version = control.catalog_version;
+  root.tablespaces = std::move(copy.tablespaces);
+  if (copy.base) root.base = copy.base->id;
+  root.timeline = copy.timeline;
+  root.start_lsn = label.start;
+  root.checkpoint_lsn = label.checkpoint;
+  root.stop_lsn = root.from == "standby"
+                      ? std::max(copy.finished.stop, control.minimum_recovery_end)
+                      : copy.finished.stop;
+  root.backup_label = std::move(copy.finished.backup_label);
+  root.tablespace_map = std::move(copy.finished.tablespace_map);
+  root.settings = recovery_settings(control);
+  root.control_file = without_trailing_zeros(std::move(copy.control.bytes));
+  root.external = std::move(copy.external);
+  root.packs = pack_table(repository, root.epoch, copy.captured.stored,
+                          copy.base ? &*copy.base : nullptr, stop);
+  root.shards = std::move(copy.captured.stored.shards);
+  root.totals = copy.captured.stored.totals;
+  root.damaged = std::move(copy.captured.damaged);
+  root.suspects = std::move(copy.captured.suspects);
+}
+
 }  // namespace
 
 SnapshotRoot take_snapshot(provider::NativeCluster& cluster,
@@ -101,65 +115,27 @@ SnapshotRoot take_snapshot(provider::NativeCluster& cluster,
   root.major = cluster.connection().major();
   root.segment_bytes = epoch.segment_bytes;
   root.from = standby ? "standby" : "primary";
+  root.access = cluster.access() == policy::Access::files ? "files" : "replication";
   root.started = base::system_clock().now();
+  root.bootstrap_role = cluster.bootstrap_role();
 
   progress.phase = "checkpoint";
-  provider::RunningBackup backup = cluster.begin_backup(fmt::format("seawall {}", root.id));
-  const postgres::ControlFile before = postgres::read_control_file(cluster.data_directory()).facts;
-  root.checksums = before.checksums;
-  root.catalog_version = before.catalog_version;
-  root.tablespaces = cluster.tablespaces();
-  root.bootstrap_role = cluster.bootstrap_role();
-  const postgres::Timeline timeline = before.timeline;
-  const std::optional<SnapshotRoot> base =
-      choose_base(repository, epoch.number, archive.history(timeline, stop), stop);
-  if (base) root.base = base->id;
-
-  const std::set<std::string> condemned = repository::condemned_keys(repository, stop);
-
-  progress.phase = "reading";
-  progress.bytes_total = databases_bytes(cluster);
-  const DataFiles files(cluster.data_directory(), cluster.external_files(),
-                        fmt::format("PG_{}_{}", root.major, root.catalog_version));
-  const CaptureFacts facts{
-      .epoch = epoch.number,
-      .start = backup.start(),
-      .checksums = before.checksums,
-      .blocks_per_file = before.blocks_per_file,
-      .base = base ? &*base : nullptr,
-      .packs_to_leave = packs_to_leave(base ? &*base : nullptr, condemned, root.started),
-      .shards_to_leave = condemned,
-      .run = root.run,
-      .pack_bytes = pack_bytes_for(progress.bytes_total),
-      .threads = request.threads,
-      .compress_level = request.compress_level};
-  CaptureResult captured = capture_files(files, repository, facts, progress, stop);
-
-  progress.phase = "ending";
-  postgres::ControlFileCopy control =
-      postgres::read_control_file(cluster.data_directory());  // last of all files
-  const provider::FinishedBackup finished = backup.finish();
-  const postgres::BackupLabel label = postgres::parse_backup_label(finished.backup_label);
-  if (label.start_timeline != timeline || control.facts.timeline != timeline ||
-      cluster.in_recovery() != standby) {
+  const CopyJob job{.cluster = cluster,
+                    .repository = repository,
+                    .epoch = epoch,
+                    .request = request,
+                    .started = root.started,
+                    .progress = progress};
+  ClusterCopy copy = cluster.access() == policy::Access::files ? copy_by_files(job, stop)
+                                                               : copy_by_replication(job, stop);
+  const postgres::BackupLabel label = postgres::parse_backup_label(copy.finished.backup_label);
+  if (label.start_timeline != copy.timeline || copy.ended_on != copy.timeline ||
+      copy.control.facts.timeline != copy.timeline || cluster.in_recovery() != standby ||
+      label.from_standby != standby) {
     throw Error(ErrorKind::unavailable, "the server changed its timeline while the backup ran",
                 "run it again");
   }
-  root.timeline = timeline;
-  root.start_lsn = label.start;
-  root.checkpoint_lsn = label.checkpoint;
-  root.stop_lsn =
-      standby ? std::max(finished.stop, control.facts.minimum_recovery_end) : finished.stop;
-  root.backup_label = finished.backup_label;
-  root.tablespace_map = finished.tablespace_map;
-  root.control_file = without_trailing_zeros(std::move(control.bytes));
-  root.settings = recovery_settings(control.facts);
-  root.external = files.external_files();
-  root.shards = std::move(captured.stored.shards);
-  root.totals = captured.stored.totals;
-  root.packs = pack_table(repository, epoch.number, captured.stored, base ? &*base : nullptr, stop);
-  root.damaged = std::move(captured.damaged);
-  root.suspects = std::move(captured.suspects);
+  describe(root, std::move(copy), label, repository, stop);
 
   progress.phase = "waiting for WAL";
   require_wal(cluster, archive, root, request.wal_wait, stop);

@@ -1,5 +1,5 @@
-// Takes a snapshot of a cluster whose files can be read. docs/formats/snapshot.md; how it goes:
-// docs/architecture.md.
+// Takes a snapshot of a cluster, by its files or by replication. docs/formats/snapshot.md; how it
+// goes: docs/architecture.md.
 #pragma once
 
 #include <atomic>

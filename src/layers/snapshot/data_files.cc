@@ -109,18 +109,27 @@ std::set<std::string, std::less<>> unlogged_relations(const FolderEntries& entri
   return unlogged;
 }
 
-bool is_left_out(const std::string& folder, std::string_view name,
+// A fork that recovery makes anew.
+bool is_unlogged(const std::string& folder, std::string_view name,
                  const std::set<std::string, std::less<>>& unlogged) {
-  if (name.starts_with("pgsql_tmp") || name.starts_with("pg_internal.init")) return true;
-  if (!holds_relations(folder)) return false;
-  if (is_temporary_relation(name)) return true;
   const size_t digits = leading_digits(name);
-  if (digits == 0 || unlogged.empty()) return false;
+  if (digits == 0 || unlogged.empty() || !holds_relations(folder)) return false;
   const std::string_view fork = name.substr(digits);
   return !fork.starts_with("_init") && unlogged.contains(name.substr(0, digits));
 }
 
 }  // namespace
+
+bool is_left_out(std::string_view path) {
+  if (std::ranges::find(left_out_files, path) != left_out_files.end()) return true;
+  const size_t slash = path.rfind('/');
+  const std::string_view folder = slash == std::string_view::npos ? "" : path.substr(0, slash);
+  const std::string_view name = path.substr(folder.empty() ? 0 : slash + 1);
+  const std::string_view top = path.substr(0, path.find('/'));
+  if (!folder.empty() && std::ranges::find(empty_folders, top) != empty_folders.end()) return true;
+  if (name.starts_with("pgsql_tmp") || name.starts_with("pg_internal.init")) return true;
+  return holds_relations(folder) && is_temporary_relation(name);
+}
 
 Path DataFiles::location(const std::string& path) const {
   if (!path.starts_with("external/")) return data_directory_ / path;
@@ -182,9 +191,7 @@ void DataFiles::walk_folder(const std::string& path,
     const std::string full = prefix + name;
     if (is_tablespace(path) && name != version_folder_)
       continue;  // of another version of the server
-    if (is_left_out(path, name, unlogged) ||
-        std::ranges::find(left_out_files, full) != left_out_files.end())
-      continue;
+    if (is_left_out(full) || is_unlogged(path, name, unlogged)) continue;
     if (!is_folder && full != "pg_wal") {
       visit_entry(full, visit);
       continue;

@@ -49,6 +49,9 @@ class DataFiles {
   std::string version_folder_;
 };
 
+// Whether what has this path (a folder without a '/' behind) is in no snapshot, by its name alone.
+bool is_left_out(std::string_view path);
+
 // What is known of a file by its path.
 struct RelationFile {
   bool is_relation = false;  // of pages with a header and a checksum

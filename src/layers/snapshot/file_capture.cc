@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "base/task_group.h"
 #include "layers/snapshot/block_reader.h"
-#include "postgres/page.h"
+#include "layers/snapshot/frame_filler.h"
+#include "layers/snapshot/page_notes.h"
+#include "layers/snapshot/shard_cutter.h"
 
 namespace layers {
 
@@ -21,10 +23,6 @@ using repository::PageRef;
 
 namespace {
 
-constexpr uint64_t shard_bytes = 512 * base::MiB;
-constexpr uint32_t shard_files = 4096;
-constexpr uint64_t lsn_ahead_max =
-    1024 * base::GiB;  // a backup in which more WAL is written has a page of noise instead
 constexpr size_t shards_ahead = 2;  // planned and not yet all taken
 
 // Hands shards from the planner to the readers, in order; each reader sees every shard until its
@@ -63,21 +61,6 @@ class WorkLine {
   bool closed_ = false;
 };
 
-// Pages worth telling of, from all readers.
-class PageNotes {
- public:
-  void add(std::vector<PageRef>& list, const std::string& path, uint64_t block) {
-    const std::lock_guard lock(mutex_);
-    if (list.size() < repository::listed_pages_max)
-      list.push_back({path, static_cast<uint32_t>(block)});
-  }
-  std::vector<PageRef> damaged;
-  std::vector<PageRef> suspects;
-
- private:
-  std::mutex mutex_;
-};
-
 class Planner {
  public:
   Planner(const DataFiles& files, const repository::Repository& repository,
@@ -88,7 +71,8 @@ class Planner {
         committer_(committer),
         line_(line),
         stop_(stop),
-        known_(repository, facts.epoch, facts.base, stop) {
+        known_(repository, facts.epoch, facts.base, stop),
+        cutter_(known_.boundaries(), facts.base != nullptr) {
     if (facts.base != nullptr) {
       for (const PageRef& page : facts.base->damaged) damaged_paths_.insert(page.path);
     }
@@ -101,11 +85,11 @@ class Planner {
     begin("");
     files_.walk([&](DataFile file) {
       base::throw_if_stopped(stop_);
-      if (should_cut(file.path)) {
+      if (cutter_.should_cut(file.path)) {
         hand_over(file.path);
         begin(file.path);
       }
-      bytes_ += file.size;
+      cutter_.add(file.size);
       work_->add(std::move(file), facts_.blocks_per_file);
     });
     hand_over("");
@@ -115,24 +99,7 @@ class Planner {
  private:
   void begin(const std::string& first_path) {
     work_ = std::make_shared<ShardWork>(number_++, first_path);
-    bytes_ = 0;
-  }
-
-  // At the base's boundaries, so that what did not change is shared; elsewhere when there is
-  // enough.
-  bool should_cut(const std::string& next_path) {
-    const std::vector<std::string>& boundaries = known_.boundaries();
-    bool at_boundary = false;
-    while (boundary_ < boundaries.size() && boundaries[boundary_] <= next_path) {
-      ++boundary_;
-      at_boundary = true;
-    }
-    const auto filled = [&](uint64_t numerator, uint64_t denominator) {
-      return bytes_ * denominator >= shard_bytes * numerator ||
-             work_->files().size() * denominator >= shard_files * numerator;
-    };
-    if (facts_.base == nullptr) return filled(1, 1);
-    return (at_boundary && filled(1, 8)) || filled(3, 1);
+    cutter_.begin();
   }
 
   void hand_over(const std::string& end_path) {
@@ -149,11 +116,10 @@ class Planner {
   WorkLine& line_;
   std::stop_token stop_;
   KnownShards known_;
+  ShardCutter cutter_;
   std::set<std::string> damaged_paths_;
   std::shared_ptr<ShardWork> work_;
-  uint64_t bytes_ = 0;
   uint32_t number_ = 0;
-  size_t boundary_ = 0;
 };
 
 // One reading thread.
@@ -173,8 +139,12 @@ class Reader {
             repository, facts.epoch, facts.pack_bytes, facts.compress_level,
             [this](const repository::PackSummary& pack) { committer_.pack_committed(pack, stop_); },
             stop),
-        buffer_(frame_raw_bytes),
-        frame_(frame_raw_bytes) {}
+        frames_(
+            packs_, [](WorkFile* file) -> const std::string& { return file->row.path; },
+            [this](const repository::FrameAddress& address, const std::vector<Piece>& pieces) {
+              place_pieces(address, pieces);
+            }),
+        buffer_(frame_raw_bytes) {}
 
   void run(WorkLine& line) {
     for (std::shared_ptr<ShardWork> work = line.after(nullptr, stop_); work;
@@ -186,14 +156,17 @@ class Reader {
         read_task(*task);
         ++done;
       }
-      flush_frame();  // a frame never holds blocks of two shards
-      if (work->task_done(done)) committer_.finish(*work, stop_);
+      frames_.flush();  // a frame never holds blocks of two shards
+      if (work->task_done(done))
+        committer_.finish(work->number(), work->first_path(), work->serialise(), stop_);
       if (committer_.wants_packs()) packs_.commit();
     }
     packs_.commit();
   }
 
  private:
+  using Piece = FrameFiller<WorkFile*>::Piece;
+
   void read_task(const ReadTask& task) {
     for (uint32_t i = 0; i < task.files; ++i) {
       WorkFile& file = *work_->files()[task.first_file + i];
@@ -286,87 +259,39 @@ class Reader {
       work_->place(file, block) = BlockPlace{};
       return;
     }
-    if (known.has(block)) suspect_old_page(file, block, bytes);
-    add_to_frame(file, block, bytes);
+    if (known.has(block) && facts_.checksums && facts_.base != nullptr &&
+        page_is_suspect(file.relation, bytes, *facts_.base)) {
+      notes_.add_suspect(file.row.path, block);
+    }
+    frames_.add(&file, block, bytes);
+    progress_.bytes_new += bytes.size();
   }
 
   // Checks a page's checksum. A page that does not match is read again, for it may have been caught
   // while it was written; true when that changed it. Pages that WAL will repair are let pass.
   bool verify_page(const WorkFile& file, uint64_t block, ByteSpan bytes) {
     if (!facts_.checksums) return false;
-    const uint32_t number = file.relation.first_block + static_cast<uint32_t>(block);
-    const auto is_fine = [&] {
-      return postgres::page_is_new(bytes.data()) ||
-             postgres::page_checksum_matches(bytes.data(), number);
-    };
-    if (is_fine()) return false;
+    if (page_is_sound(file.relation, block, bytes.data())) return false;
     for (int attempt = 0; attempt < 5; ++attempt) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2 << attempt));
       if (reader_.read(block * block_bytes, bytes) != bytes.size())
         return true;  // truncated meanwhile
-      if (is_fine()) return true;
+      if (page_is_sound(file.relation, block, bytes.data())) return true;
     }
-    const postgres::Lsn lsn = postgres::page_lsn(bytes.data());
-    const bool changed_since = lsn > facts_.start && lsn.value < facts_.start.value + lsn_ahead_max;
-    if (changed_since) return true;  // WAL holds it whole
-    notes_.add(notes_.damaged, file.row.path, block);
+    if (page_is_in_wal(bytes.data(), facts_.start)) return true;
+    notes_.add_damaged(file.row.path, block);
     return true;
   }
 
-  // A page that differs from the last snapshot's, and was not changed since by its own account:
-  // storage may have altered it.
-  void suspect_old_page(const WorkFile& file, uint64_t block, ByteView bytes) {
-    if (!facts_.checksums || facts_.base == nullptr || !facts_.base->checksums ||
-        facts_.base->from != "primary")
-      return;
-    if (!file.relation.is_main_fork || bytes.size() != block_bytes ||
-        postgres::page_is_new(bytes.data()))
-      return;
-    if (postgres::page_lsn(bytes.data()) <= facts_.base->start_lsn)
-      notes_.add(notes_.suspects, file.row.path, block);
-  }
-
-  void add_to_frame(WorkFile& file, uint64_t block, ByteView bytes) {
-    if (frame_used_ + bytes.size() > frame_raw_bytes) flush_frame();
-    const uint32_t offset = static_cast<uint32_t>(frame_used_);
-    std::memcpy(frame_.data() + offset, bytes.data(), bytes.size());
-    frame_used_ += bytes.size();
-    if (!pieces_.empty() && pieces_.back().file == &file &&
-        pieces_.back().first_block + pieces_.back().blocks == block) {
-      ++pieces_.back().blocks;
-    } else {
-      pieces_.push_back({&file, block, 1, offset});
-    }
-    progress_.bytes_new += bytes.size();
-  }
-
-  void flush_frame() {
-    if (frame_used_ == 0) return;
-    std::vector<repository::FrameContent> content;
-    content.reserve(pieces_.size());
-    for (const Piece& piece : pieces_) {
-      content.push_back({piece.file->row.path, static_cast<uint32_t>(piece.first_block),
-                         static_cast<uint32_t>(piece.blocks), piece.offset});
-    }
-    const repository::FrameAddress address =
-        packs_.add({frame_.data(), frame_used_}, std::move(content));
+  void place_pieces(const repository::FrameAddress& address, const std::vector<Piece>& pieces) {
     const uint32_t frame = work_->add_frame(address);
-    for (const Piece& piece : pieces_) {
+    for (const Piece& piece : pieces) {
       for (uint64_t i = 0; i < piece.blocks; ++i) {
         work_->place(*piece.file, piece.first_block + i) = {
             frame, static_cast<uint32_t>(piece.offset + i * block_bytes)};
       }
     }
-    pieces_.clear();
-    frame_used_ = 0;
   }
-
-  struct Piece {
-    WorkFile* file;
-    uint64_t first_block;
-    uint64_t blocks;
-    uint32_t offset;
-  };
 
   const DataFiles& files_;
   const repository::Repository& repository_;
@@ -376,25 +301,27 @@ class Reader {
   SnapshotProgress& progress_;
   std::stop_token stop_;
   repository::PackWriter packs_;
+  FrameFiller<WorkFile*> frames_;
   BlockReader reader_;
   base::AlignedBuffer buffer_;
-  base::AlignedBuffer frame_;
-  size_t frame_used_ = 0;
-  std::vector<Piece> pieces_;
   ShardWork* work_ = nullptr;
 };
 
 }  // namespace
 
+std::vector<repository::ShardRef> shareable_shards(const CaptureFacts& facts) {
+  std::vector<repository::ShardRef> shards;
+  if (facts.base != nullptr) shards = facts.base->shards;
+  std::erase_if(shards, [&](const repository::ShardRef& shard) {
+    return facts.shards_to_leave.contains(shard.key);
+  });
+  return shards;
+}
+
 CaptureResult capture_files(const DataFiles& files, const repository::Repository& repository,
                             const CaptureFacts& facts, SnapshotProgress& progress,
                             std::stop_token stop) {
-  std::vector<repository::ShardRef> shareable;
-  if (facts.base != nullptr) shareable = facts.base->shards;
-  std::erase_if(shareable, [&](const repository::ShardRef& shard) {
-    return facts.shards_to_leave.contains(shard.key);
-  });
-  ShardCommitter committer(repository, facts.epoch, facts.run, std::move(shareable));
+  ShardCommitter committer(repository, facts.epoch, facts.run, shareable_shards(facts));
   WorkLine line;
   PageNotes notes;
   base::TaskGroup tasks(stop);
@@ -406,8 +333,8 @@ CaptureResult capture_files(const DataFiles& files, const repository::Repository
   });
   tasks.join();
   CaptureResult result{.stored = committer.take(),
-                       .damaged = std::move(notes.damaged),
-                       .suspects = std::move(notes.suspects)};
+                       .damaged = std::move(notes.damaged()),
+                       .suspects = std::move(notes.suspects())};
   result.stored.totals.new_bytes = progress.bytes_new;
   return result;
 }

@@ -1,8 +1,7 @@
 // The readers of a snapshot: several threads that read, compare, and store what changed.
 #pragma once
 
-#include "layers/snapshot/capture.h"
-#include "layers/snapshot/shard_committer.h"
+#include "layers/snapshot/cluster_copy.h"
 #include "layers/snapshot/snapshot_base.h"
 
 namespace layers {
@@ -14,18 +13,16 @@ struct CaptureFacts {
   uint32_t blocks_per_file;
   const repository::SnapshotRoot* base;  // may be null
   std::set<repository::PackId> packs_to_leave;
-  std::set<std::string> shards_to_leave;  // keys of those that a prune may delete
+  std::set<std::string>
+      shards_to_leave;  // keys of those that a prune may delete, or that are damaged
   std::string run;
   uint64_t pack_bytes;
   unsigned threads;
   int compress_level;
 };
 
-struct CaptureResult {
-  ShardCommitter::Result stored;
-  std::vector<repository::PageRef> damaged;
-  std::vector<repository::PageRef> suspects;
-};
+// The base's shards that the snapshot may name again.
+std::vector<repository::ShardRef> shareable_shards(const CaptureFacts& facts);
 
 CaptureResult capture_files(const DataFiles& files, const repository::Repository& repository,
                             const CaptureFacts& facts, SnapshotProgress& progress,

@@ -21,7 +21,7 @@ namespace {
 // gone.
 bool store_from_here(provider::NativeCluster& cluster, const WalArchive& archive,
                      const postgres::WalFileName& name, Lsn segment_end, std::stop_token stop) {
-  if (cluster.in_recovery()) return false;
+  if (cluster.access() != policy::Access::files || cluster.in_recovery()) return false;
   const Lsn written = postgres::parse_lsn(
       cluster.connection().query("select pg_current_wal_flush_lsn()").text(0, 0));
   if (written < segment_end) return false;
@@ -30,6 +30,14 @@ bool store_from_here(provider::NativeCluster& cluster, const WalArchive& archive
   if (!file) return false;
   archive.put(name, *file, stop);
   return true;
+}
+
+std::string hint_for(const provider::NativeCluster& cluster, const SnapshotRoot& root) {
+  if (root.from == "standby")
+    return "run 'select pg_switch_wal()' on the primary, and look at its archiver in its log";
+  if (cluster.access() == policy::Access::replication)
+    return "is 'seawall wal receive' running? It must, while snapshots are taken by replication";
+  return "look at archive_command and at the archiver's messages in the server's log";
 }
 
 void await_segments(provider::NativeCluster& cluster, const WalArchive& archive,
@@ -46,13 +54,10 @@ void await_segments(provider::NativeCluster& cluster, const WalArchive& archive,
       continue;
     }
     if (watch.elapsed() > wait) {
-      throw Error(
-          ErrorKind::unavailable,
-          fmt::format("WAL segment {}, which the backup needs, was not archived within {}",
-                      name.text, base::human_duration(wait)),
-          root.from == "standby"
-              ? "run 'select pg_switch_wal()' on the primary, and look at its archiver in its log"
-              : "look at archive_command and at the archiver's messages in the server's log");
+      throw Error(ErrorKind::unavailable,
+                  fmt::format("WAL segment {}, which the backup needs, was not archived within {}",
+                              name.text, base::human_duration(wait)),
+                  hint_for(cluster, root));
     }
     if (!base::sleep_for(std::chrono::milliseconds(50), stop)) base::throw_if_stopped(stop);
   }
@@ -79,16 +84,23 @@ void read_back(const WalArchive& archive, const SnapshotRoot& root, std::stop_to
                            to_string(root.checkpoint_lsn), to_string(root.start_lsn)));
   }
   if (root.from == "standby") return;  // a standby writes no end-of-backup record
-  const Lsn from{
+  const auto is_found_from = [&](Lsn from) {
+    postgres::WalReader to_stop = postgres::WalReader::first_record_after(
+        stored_segments(archive, root, stop), root.segment_bytes, from);
+    while (const std::optional<postgres::WalRecord> record = to_stop.next()) {
+      if (record->end < root.stop_lsn) continue;
+      return record->end == root.stop_lsn && record->backup_end_of() == root.start_lsn;
+    }
+    return false;
+  };
+  const Lsn shortly_before{
       std::max(root.start_lsn.value,
                root.stop_lsn.value - std::min(root.stop_lsn.value, uint64_t{16 * base::KiB}))};
-  postgres::WalReader to_stop = postgres::WalReader::first_record_after(
-      stored_segments(archive, root, stop), root.segment_bytes, from);
-  while (const std::optional<postgres::WalRecord> record = to_stop.next()) {
-    if (record->end < root.stop_lsn) continue;
-    if (record->end == root.stop_lsn && record->backup_end_of() == root.start_lsn) return;
-    break;
-  }
+  if (is_found_from(shortly_before)) return;
+  // Behind a switch (another backup's end, archive_timeout) the end of the segment before is empty,
+  // and nothing is read across it.
+  const Lsn segment_start{(root.stop_lsn.value - 1) / root.segment_bytes * root.segment_bytes};
+  if (shortly_before < segment_start && is_found_from(segment_start)) return;
   throw fail(fmt::format("there is no end-of-backup record at {}", to_string(root.stop_lsn)));
 }
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/task_group.h"
 #include "layers/snapshot/block_source.h"
+#include "layers/snapshot/outside_files.h"
 #include "postgres/control_file.h"
 
 namespace layers {
@@ -32,6 +33,9 @@ namespace {
 
 constexpr uint64_t own_sync_bytes =
     1 * base::MiB;  // larger files are synced one by one, smaller ones together
+// In the target from the first byte to the last: tells --delta that what lies there is ours to go
+// on with, when not even PG_VERSION is there yet. Holds the cluster's system identifier.
+constexpr const char* under_way = "seawall-restore-under-way";
 
 bool is_empty_or_absent(const Path& folder) {
   std::error_code failed;
@@ -66,7 +70,7 @@ class Places {
     if (path.ends_with('/')) path.remove_suffix(1);
     if (path.starts_with("external/")) {
       if (!request_.configuration) return std::nullopt;
-      return *request_.configuration / path.substr(path.rfind('/') + 1);
+      return OutsideFiles(root_, *request_.configuration).place(path);
     }
     return request_.target / path;  // a tablespace is reached by its link
   }
@@ -334,6 +338,8 @@ void remove_strangers(const Path& target, const std::string& prefix,
 
 void require_delta_target(const SnapshotRoot& root, const Path& target) {
   if (is_empty_or_absent(target)) return;
+  const std::string ours = std::to_string(root.system_identifier);
+  if (base::read_text_file_if_there(target / under_way) == ours) return;
   const std::optional<std::string> version = base::read_text_file_if_there(target / "PG_VERSION");
   if (!version) {
     throw Error(ErrorKind::conflict,
@@ -367,6 +373,8 @@ void require_restorable(const SnapshotRoot& root, const RestoreRequest& request)
         ErrorKind::conflict, fmt::format("{} is not empty", request.target.string()),
         "name another folder with --to, or --delta to fetch onto this one only what differs");
   }
+  if (request.configuration && !request.delta)
+    OutsideFiles(root, *request.configuration).require_free();
   const Places places(root, request);
   std::set<Path> taken = {request.target.lexically_normal()};
   for (const repository::TablespaceRef& space : root.tablespaces) {
@@ -399,7 +407,9 @@ void restore_files(const repository::Repository& repository, const SnapshotRoot&
   base::create_folders_durably(request.target);
   if (chmod(request.target.c_str(), 0700) != 0)
     base::throw_errno("closing the data directory to others");
-  if (request.configuration) base::create_folders_durably(*request.configuration);
+  base::write_file_durably(request.target / under_way,
+                           base::as_bytes(std::to_string(root.system_identifier)));
+  if (request.configuration) OutsideFiles(root, *request.configuration).make_folders();
   FileSystems systems;
   systems.add(request.target);
   if (request.delta)
@@ -418,10 +428,12 @@ void restore_files(const repository::Repository& repository, const SnapshotRoot&
 
   if (request.delta) remove_strangers(request.target, "", line.paths());
   progress.phase = "syncing";
+  if (request.configuration) OutsideFiles(root, *request.configuration).make_included_folders();
   base::write_file_durably(request.target / "backup_label", base::as_bytes(root.backup_label));
   if (const std::string map = mapped_tablespace_map(root, places); !map.empty()) {
     base::write_file_durably(request.target / "tablespace_map", base::as_bytes(map));
   }
+  std::filesystem::remove(request.target / under_way);
   systems.sync();
   base::Bytes control = root.control_file;
   control.resize(block_bytes);

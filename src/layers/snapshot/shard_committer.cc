@@ -26,11 +26,11 @@ void ShardCommitter::count(const Shard& shard) {
   }
 }
 
-void ShardCommitter::finish(ShardWork& work, std::stop_token stop) {
-  ShardWork::Content content = work.serialise();
+void ShardCommitter::finish(uint32_t number, const std::string& first_path, ShardContent content,
+                            std::stop_token stop) {
   const crypto::Digest digest = repository_.hash_key().digest(content.bytes);
   const auto same = base_.find(digest);
-  Waiting waiting{.object = {}, .number = work.number(), .packs = {}};
+  Waiting waiting{.object = {}, .number = number, .packs = {}};
   if (same == base_.end())
     waiting.object = repository::wrap_shard(repository_, epoch_, content.bytes);
   const Shard shard = Shard::parse(std::move(content.bytes));
@@ -41,16 +41,15 @@ void ShardCommitter::finish(ShardWork& work, std::stop_token stop) {
     result_.totals.blocks += content.blocks;
     result_.totals.bytes += content.file_bytes;
     if (same != base_.end()) {
-      shards_.emplace(work.number(), same->second);
+      shards_.emplace(number, same->second);
       return;
     }
-    shards_.emplace(work.number(),
-                    ShardRef{.key = repository::shard_key(epoch_, run_, work.number()).text(),
-                             .first = work.first_path(),
-                             .files = content.files,
-                             .blocks = content.blocks,
-                             .size = waiting.object.size(),
-                             .digest = digest});
+    shards_.emplace(number, ShardRef{.key = repository::shard_key(epoch_, run_, number).text(),
+                                     .first = first_path,
+                                     .files = content.files,
+                                     .blocks = content.blocks,
+                                     .size = waiting.object.size(),
+                                     .digest = digest});
     for (const PackId& pack : shard.packs()) {
       if (!durable_.contains(pack)) waiting.packs.insert(pack);
     }

@@ -22,7 +22,9 @@ class ShardCommitter {
   }
 
   // Takes over a finished shard; stores it now, or when the last of its new packs is committed.
-  void finish(ShardWork& work, std::stop_token stop);
+  // `number` is its place in order of paths, `first_path` where it begins.
+  void finish(uint32_t number, const std::string& first_path, ShardContent content,
+              std::stop_token stop);
   // Told by the pack writers.
   void pack_committed(const repository::PackSummary& pack, std::stop_token stop);
   // Too much waits for packs: the readers should commit what they have begun.

@@ -97,10 +97,10 @@ bool ShardWork::task_done(size_t count) {
   return count > 0 && tasks_left_.fetch_sub(count) == count;
 }
 
-ShardWork::Content ShardWork::serialise() {
+ShardContent ShardWork::serialise() {
   std::vector<ShardFile> rows;
   rows.reserve(files_.size());
-  Content content{};
+  ShardContent content{};
   for (const std::unique_ptr<WorkFile>& file : files_) {
     if (file->vanished) continue;
     ShardFile row = std::move(file->row);

@@ -37,6 +37,14 @@ struct WorkFile {
   std::atomic<bool> vanished{false};
 };
 
+// A shard that is whole, and what is in it.
+struct ShardContent {
+  base::Bytes bytes;
+  uint64_t files;
+  uint64_t blocks;
+  uint64_t file_bytes;
+};
+
 class ShardWork {
  public:
   ShardWork(uint32_t number, std::string first_path)
@@ -67,13 +75,7 @@ class ShardWork {
   // True for the reader that finished the last task: it goes on to serialise().
   bool task_done(size_t count);
 
-  struct Content {
-    base::Bytes bytes;
-    uint64_t files;
-    uint64_t blocks;
-    uint64_t file_bytes;
-  };
-  Content serialise();
+  ShardContent serialise();
 
  private:
   uint32_t number_;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/task_group.h"
 
 namespace layers {
 
@@ -30,13 +31,13 @@ std::optional<SnapshotRoot> choose_base(const repository::Repository& repository
 }
 
 std::set<repository::PackId> packs_to_leave(const SnapshotRoot* base,
-                                            const std::set<std::string>& condemned,
+                                            const std::set<std::string>& excluded,
                                             base::Instant now) {
   constexpr auto old = std::chrono::days(90);
   constexpr uint64_t sparse_share = 4;   // less than a quarter in use
   constexpr uint64_t budget_share = 20;  // a twentieth of the database is stored again at once
   std::set<repository::PackId> leave;
-  for (const std::string& key : condemned) {
+  for (const std::string& key : excluded) {
     if (key.starts_with("packs/"))
       leave.insert(repository::parse_pack_id(key.substr(key.size() - 36, 32)));
   }
@@ -112,6 +113,17 @@ std::vector<Shard> KnownShards::between(const std::string& first, const std::str
     if (std::optional<Shard> shard = load(base_shards_[i].key)) shards.push_back(std::move(*shard));
   }
   return shards;
+}
+
+void KnownShards::each(const std::function<void(const Shard&, bool leftover)>& visit) {
+  for (const std::string& key : leftover_keys_) {
+    base::throw_if_stopped(stop_);
+    if (const std::optional<Shard> shard = load(key)) visit(*shard, true);
+  }
+  for (const ShardRef& ref : base_shards_) {
+    base::throw_if_stopped(stop_);
+    if (const std::optional<Shard> shard = load(ref.key)) visit(*shard, false);
+  }
 }
 
 }  // namespace layers

@@ -19,11 +19,11 @@ std::optional<repository::SnapshotRoot> choose_base(const repository::Repository
                                                     const postgres::TimelineHistory& history,
                                                     std::stop_token stop);
 
-// Packs not to be referred to by a new snapshot: condemned by a prune, or so sparsely used that
-// keeping them costs more than storing their blocks again; of the sparse and the old no more than a
-// share of the database at once.
+// Packs not to be referred to by a new snapshot: those among `excluded` keys (condemned by a prune,
+// found damaged by a verify), and those so sparsely used that keeping them costs more than storing
+// their blocks again; of the sparse and the old no more than a share of the database at once.
 std::set<repository::PackId> packs_to_leave(const repository::SnapshotRoot* base,
-                                            const std::set<std::string>& condemned,
+                                            const std::set<std::string>& excluded,
                                             base::Instant now);
 
 // Gives the shards to compare with, for stretches of paths asked for in ascending order. Holds no
@@ -38,6 +38,8 @@ class KnownShards {
   // Every known shard with a file from `first` up to (not including) `end`; an empty `end` means to
   // the last. The leftover run's come first: they are newer.
   std::vector<repository::Shard> between(const std::string& first, const std::string& end);
+  // Every known shard, one at a time: the leftover run's, then the base's.
+  void each(const std::function<void(const repository::Shard&, bool leftover)>& visit);
   const std::string& leftover_run() const { return leftover_run_; }
 
  private:

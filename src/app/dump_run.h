@@ -1,0 +1,22 @@
+// One run of the dumps layer: its slot claimed, the dump taken, the record written.
+#pragma once
+
+#include "app/context.h"
+#include "layers/dump/take_dump.h"
+
+namespace app {
+
+struct DumpOrder {
+  std::optional<std::string> slot_of;  // for the newest slot of this tier; nothing: by hand
+  std::string like;                    // by hand: into the store and with the options of this tier
+  bool again = false;                  // by hand: another one, though the day has its dump
+  std::optional<base::Path> programs;  // where pg_dump is
+};
+
+// Nothing when the slot has its dump already. Throws conflict while another run holds the slot or,
+// by hand, the day has its dump; and whatever ends the run, after its record is written.
+std::optional<repository::DumpRecord> run_dump(Context& context, const DumpOrder& order,
+                                               layers::DumpProgress& progress,
+                                               std::stop_token stop);
+
+}  // namespace app
