@@ -50,8 +50,8 @@ def wal_contestants(options, seawall):
     work, found = options.work, [Seawall(seawall, options.work)]
     found[0].backlogs = (False, True)
     for codec in ("zst", "lz4"):
-        for label, program, asynchronous in (("sync", options.peer, "n"), ("async", options.peer, "y"), ("sync", options.second, "n")):
-            one = PgBackRest(version(program), program, f"{codec} {label}", work, compress_type=codec, archive_async=asynchronous)
+        for label, asynchronous in (("sync", "n"), ("async", "y")):
+            one = PgBackRest(version(options.peer), options.peer, f"{codec} {label}", work, compress_type=codec, archive_async=asynchronous)
             one.backlogs = (asynchronous == "y",)  # a push that does not look ahead takes as long either way
             found.append(one)
     return found

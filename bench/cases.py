@@ -108,7 +108,7 @@ def wal(bench, contestants, samples, round_number, data, names):
             total = total + measure.reap()
             total.stored = one.stored() - before
             samples.add("backlog" if backlog else "push", bench, one, total)
-        for pause in (0.0, 0.05):
+        for pause in (0.0, 0.05) if True in one.backlogs else ():
             get(bench, one, samples, data, names, pause)
 
 

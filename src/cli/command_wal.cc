@@ -1,5 +1,6 @@
 // wal push and wal get are what PostgreSQL itself runs: their exit status is a contract.
 #include <fcntl.h>
+#include <spawn.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -32,23 +33,32 @@ void push(const Globals& globals, const WalOptions& options) {
   layers::push_wal(repository, options.file, {}, globals.token());
 }
 
-// Goes on in a process of its own, so that PostgreSQL has its segment at once. One at a time: the
-// spool's lock says so.
-void prefetch_in_background(const repository::WalArchive& archive, const layers::GetPlan& plan,
-                            const std::string& name) {
+// Starts `seawall wal prefetch`, so that PostgreSQL has its segment at once. One at a time: the new
+// process inherits the spool's lock and holds it while it lives.
+void prefetch_in_background(const layers::GetPlan& plan, const WalOptions& options) {
   if (layers::spooled(plan) > prefetch_segments / 2) return;
-  if (fork() != 0) return;
-  setsid();
-  const int null = open("/dev/null", O_RDWR);
-  for (int descriptor = 0; descriptor < 3; ++descriptor) dup2(null, descriptor);
-  const int lock = open((plan.spool / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0) _exit(0);
-  try {
-    layers::prefetch_wal(archive, plan, name, prefetch_segments, 2, {});
-  } catch (const base::Error&) {
-    _exit(1);  // the segment's own turn will say what is wrong
-  }
-  _exit(0);
+  const base::File lock = base::File::open(plan.spool / "lock", O_RDWR | O_CREAT);
+  if (flock(lock.descriptor(), LOCK_EX | LOCK_NB) != 0) return;  // one is at work
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, lock.descriptor(), lock.descriptor());  // not closed
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+  std::vector<std::string> words = {"seawall", "wal",         "prefetch",
+                                    "--plan",  *options.plan, options.file};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t child = 0;
+  const int failed =
+      posix_spawn(&child, "/proc/self/exe", &actions, &attributes, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (failed != 0) base::debug("no prefetching: {}", strerror(failed));
 }
 
 repository::Epoch epoch_of(const repository::Repository& repository,
@@ -60,6 +70,17 @@ repository::Epoch epoch_of(const repository::Repository& repository,
   if (number || !current)
     throw base::Error(base::ErrorKind::corrupt, "the repository does not know its epoch");
   return *current;
+}
+
+// What prefetch_in_background starts. It tells nobody how it went: a segment's own turn will say
+// what is wrong with it.
+void prefetch(const Globals& globals, const WalOptions& options) {
+  const layers::GetPlan plan = layers::read_get_plan(*options.plan);
+  const std::unique_ptr<storage::ObjectStore> store = app::open_store(plan.store);
+  const repository::Repository repository = repository::Repository::open(*store, globals.token());
+  const repository::WalArchive archive(repository,
+                                       epoch_of(repository, plan.epoch, globals.token()));
+  layers::prefetch_wal(archive, plan, options.file, prefetch_segments, 2, globals.token());
 }
 
 int get(const Globals& globals, const WalOptions& options) {
@@ -82,7 +103,7 @@ int get(const Globals& globals, const WalOptions& options) {
       .plan = plan ? &*plan : nullptr};
   if (!there && layers::get_wal(archive, request, globals.token()) == layers::GetOutcome::absent)
     return 1;
-  if (plan) prefetch_in_background(archive, *plan, options.file);
+  if (plan) prefetch_in_background(*plan, options);
   return 0;
 }
 
@@ -103,6 +124,11 @@ void add_wal(CLI::App& program, Globals& globals) {
       "Example, in postgresql.conf:\n  archive_command = 'seawall --policy "
       "/etc/seawall/seawall.yaml wal push %p'");
   push_command->callback([&globals, options] { push(globals, *options); });
+
+  CLI::App* prefetch_command = command->add_subcommand("prefetch")->group("");  // not in the help
+  prefetch_command->add_option("file", options->file)->required();
+  prefetch_command->add_option("--plan", options->plan)->required();
+  prefetch_command->callback([&globals, options] { prefetch(globals, *options); });
 
   CLI::App* get_command = command->add_subcommand("get", "fetch one file: restore_command");
   get_command->add_option("file", options->file, "%f")->required();

@@ -82,6 +82,10 @@ void push_wal(const repository::Repository& repository, const Path& file,
   std::vector<WalFileName> ahead;
   if (name->kind == postgres::WalFileKind::segment)
     ahead = waiting_behind(wal_folder, *name, options.look_ahead);
+  const auto is_there = [&](const WalFileName& other) {
+    return WalArchive(repository, epoch).has(other, stop);
+  };
+  std::erase_if(ahead, is_there);  // by the push before this one; compared in its own turn
   // A single segment is compressed by all threads, several by one each.
   const WalArchive archive(repository, epoch, ahead.empty() ? options.threads : 1);
   push_history(archive, *name, wal_folder, stop);
