@@ -29,6 +29,7 @@ def arguments():
     parser.add_argument("--scale", type=float, default=1.0, help="1: A has 3 GB, B 1.7 GB")
     parser.add_argument("--clusters", default="ABM", help="of A, B, M")
     parser.add_argument("--cases", default="snapshots,restores,wal", help="of snapshots, restores, wal")
+    parser.add_argument("--settings", default="block,bundle,plain,second", help="the peer's, of block, bundle, plain, second")
     parser.add_argument("--keep", action="store_true", help="keep the clusters for the next run")
     return parser.parse_args()
 
@@ -39,11 +40,11 @@ def version(program):
 
 def snapshot_contestants(options, seawall):
     work, newest, older = options.work, version(options.peer), version(options.second)
-    return [Seawall(seawall, work),
-            PgBackRest(newest, options.peer, "bundle block", work, repo1_bundle="y", repo1_block="y"),
-            PgBackRest(newest, options.peer, "bundle", work, repo1_bundle="y"),
-            PgBackRest(newest, options.peer, "plain", work),
-            PgBackRest(older, options.second, "bundle", work, repo1_bundle="y")]
+    peers = {"block": PgBackRest(newest, options.peer, "bundle block", work, repo1_bundle="y", repo1_block="y"),
+             "bundle": PgBackRest(newest, options.peer, "bundle", work, repo1_bundle="y"),
+             "plain": PgBackRest(newest, options.peer, "plain", work),
+             "second": PgBackRest(older, options.second, "bundle", work, repo1_bundle="y")}
+    return [Seawall(seawall, work), *(peers[name] for name in options.settings.split(","))]
 
 
 def wal_contestants(options, seawall):

@@ -31,6 +31,7 @@ def snapshots(bench, contestants, samples, round_number, restores=True):
     for one in turn:
         one.reset(bench)
         before = one.stored()
+        bench.warm()
         usage = one.backup(full=True)
         usage.stored = one.stored() - before
         samples.add("full", bench, one, usage)
@@ -39,6 +40,7 @@ def snapshots(bench, contestants, samples, round_number, restores=True):
     for case in ("changed", "unchanged"):
         for one in turn:
             before = one.stored()
+            bench.warm()
             usage = one.backup(full=False)
             usage.stored, usage.share = one.stored() - before, share if case == "changed" else 0.0
             samples.add(case, bench, one, usage)
