@@ -15,9 +15,10 @@ std::string to_second(base::Instant instant) {
 base::Json list_snapshots(app::Context& context, Rows& rows, const std::stop_token& stop) {
   const repository::Repository repository = context.repository(stop);
   base::Json json = base::Json::array();
+  std::vector<repository::UnreadableRoot> unreadable;
   for (const repository::Epoch& epoch : repository.epochs(stop)) {
     for (const repository::SnapshotRoot& root :
-         repository::read_snapshots(repository, epoch.number, stop)) {
+         repository::read_snapshots(repository, epoch.number, unreadable, stop)) {
       rows.push_back(
           {root.id, root.tiers.empty() ? "by hand" : fmt::format("{}", fmt::join(root.tiers, ", ")),
            to_second(root.stopped), std::to_string(root.timeline.value),
@@ -28,6 +29,10 @@ base::Json list_snapshots(app::Context& context, Rows& rows, const std::stop_tok
       one.erase("packs");
       json.push_back(std::move(one));
     }
+  }
+  for (const repository::UnreadableRoot& root : unreadable) {
+    rows.push_back({root.id, "DAMAGED", "", "", "", "", ""});
+    json.push_back({{"id", root.id}, {"unreadable", root.why}});
   }
   return json;
 }

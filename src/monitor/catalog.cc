@@ -157,7 +157,8 @@ Catalog read_catalog(const policy::Policy& policy, const Repository& repository,
   catalog.epochs = repository.epochs(stop);
   catalog.verified = repository::newest_verification(repository, stop);
   for (const Epoch& epoch : catalog.epochs) {
-    for (SnapshotRoot& root : repository::read_snapshots(repository, epoch.number, stop)) {
+    for (SnapshotRoot& root :
+         repository::read_snapshots(repository, epoch.number, catalog.unreadable, stop)) {
       catalog.retention.snapshots.push_back(to_catalog(root));
       catalog.retention.snapshots.back().damaged =
           catalog.verified && catalog.verified->damages(root.id);

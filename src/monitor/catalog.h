@@ -28,7 +28,8 @@ struct CatalogedDump {
 
 struct Catalog {
   std::vector<repository::Epoch> epochs;
-  std::vector<repository::SnapshotRoot> snapshots;   // of all epochs, oldest first
+  std::vector<repository::SnapshotRoot> snapshots;  // of all epochs, oldest first
+  std::vector<repository::UnreadableRoot> unreadable;
   std::vector<CatalogedDump> dumps;                  // of the policy's database
   std::optional<repository::Verification> verified;  // the newest
   policy::RetentionInput retention;

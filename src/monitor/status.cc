@@ -88,6 +88,11 @@ class Judge {
       if (branch && root.epoch.value == branch->epoch && !status_.window_begins)
         status_.window_begins = root.stopped;
     }
+    for (const repository::UnreadableRoot& root : catalog_.unreadable) {
+      find(Severity::critical, fmt::format("snapshot {} cannot be restored: {}", root.id, root.why),
+           "take a snapshot now: seawall backup snapshots; nothing is pruned while it is there; "
+           "bring the object back from a copy, or move it away");
+    }
     if (catalog_.snapshots.empty()) {
       row.state = "missed";
       find(Severity::critical, "there is no snapshot, so archived WAL cannot be restored from",

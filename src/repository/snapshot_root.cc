@@ -227,10 +227,16 @@ SnapshotRoot read_snapshot(const Repository& repository, EpochNumber epoch, cons
 }
 
 std::vector<SnapshotRoot> read_snapshots(const Repository& repository, EpochNumber epoch,
+                                         std::vector<UnreadableRoot>& unreadable,
                                          std::stop_token stop) {
   std::vector<SnapshotRoot> all;
   for (const std::string& id : snapshot_ids(repository, epoch, stop)) {
-    all.push_back(read_snapshot(repository, epoch, id, stop));
+    try {
+      all.push_back(read_snapshot(repository, epoch, id, stop));
+    } catch (const base::Error& failure) {
+      if (failure.kind() != ErrorKind::corrupt && failure.kind() != ErrorKind::invalid) throw;
+      unreadable.push_back({id, failure.message()});
+    }
   }
   return all;
 }

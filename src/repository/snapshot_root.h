@@ -102,7 +102,13 @@ std::vector<std::string> snapshot_ids(const Repository& repository, EpochNumber 
 // Throws absent, corrupt.
 SnapshotRoot read_snapshot(const Repository& repository, EpochNumber epoch, const std::string& id,
                            std::stop_token stop);
+struct UnreadableRoot {
+  std::string id;
+  std::string why;
+};
+// A root that is damaged, or of a newer version, is told and not thrown.
 std::vector<SnapshotRoot> read_snapshots(const Repository& repository, EpochNumber epoch,
+                                         std::vector<UnreadableRoot>& unreadable,
                                          std::stop_token stop);
 
 }  // namespace repository

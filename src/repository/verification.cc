@@ -36,7 +36,10 @@ void keep_verification(const Repository& repository, const VerifyReport& report,
                      {"bytes", report.bytes},
                      {"blocks", report.blocks},
                      {"damage", std::move(damage)}};
-  repository.put_json(ObjectKey(prefix + new_run_id(now) + ".json"), type, body, stop);
+  // In order of names they are in order of time, also within a second.
+  const auto micros = (now.time_since_epoch() % std::chrono::seconds(1)).count();
+  const std::string name = fmt::format("{}.{:06}", base::to_compact(now), micros);
+  repository.put_json(ObjectKey(prefix + name + ".json"), type, body, stop);
 }
 
 std::optional<Verification> newest_verification(const Repository& repository,

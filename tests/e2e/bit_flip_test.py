@@ -145,10 +145,7 @@ class BitFlip(Flip):
         primary.sql("insert into t (note) values ('before the hole')")
         before = primary.content()
         position = primary.sql("select pg_current_wal_insert_lsn()")
-        names = []
-        for _ in range(3):
-            names.append(primary.sql("select pg_walfile_name(pg_current_wal_insert_lsn())"))
-            self.archive_now(primary)
+        names = [self.archive_now(primary) for _ in range(3)]
         os.remove(os.path.join(self.repository, self.keys(f"wal/**/{names[1]}.zst")[0]))
         self.flipped = "a hole"
         self.named(names[1], "wal", "audit")

@@ -53,6 +53,22 @@ class Repository(ClusterTest):
             self.overwrite(path, good)
         self.assertLessEqual({"epochs", "packs", "shards", "snapshots", "wal", "policies"}, seen)
 
+    def test_a_damaged_root_is_shown_and_hides_no_other(self):
+        self.make()
+        first = self.seawall("--json", "list").json()["snapshots"][0]["id"]
+        self.seawall("backup", "snapshots")
+        path = os.path.join(self.repository, f"snapshots/0001/{first}.json")
+        with open(path, "r+b") as file:
+            file.seek(200)
+            file.write(b"~")
+        listed = self.seawall("--json", "list").json()["snapshots"]
+        self.assertEqual([one["id"] for one in listed if "unreadable" in one], [first])
+        self.assertEqual(len(listed), 2)
+        status = self.seawall("--json", "status", check=False)
+        self.assertEqual(status.code, 2, status)
+        self.assertTrue(any(first in one["what"] for one in status.json()["findings"]), status)
+        self.assertNotEqual(self.seawall("prune", "--apply", check=False).code, 0)
+
     def overwrite(self, path, data):
         with open(path, "r+b") as file:
             file.write(data)

@@ -180,6 +180,7 @@ class WithoutSeawall(ClusterTest):
         shutil.copy(pack, stray)
         os.utime(stray, (1, 1))
         self.seawall("prune", "--apply")
+        self.seawall("verify")
         kinds = {}
         for path in glob.glob(self.repository + "/**/*.json", recursive=True):
             kind, version, said = run("jq", "-r", "[.seawall, .version, .sha256] | @tsv", path).out.split()
@@ -192,13 +193,14 @@ class WithoutSeawall(ClusterTest):
                 "repository": "id created encryption",
                 "hash-key": "key",
                 "epoch": "number system_identifier major segment_bytes timeline begins_at created reason",
-                "snapshot": "id run slot tiers epoch system_identifier major catalog_version segment_bytes checksums base from "
+                "snapshot": "id run slot tiers epoch system_identifier major catalog_version segment_bytes checksums base from access "
                             "started stopped timeline start_lsn checkpoint_lsn stop_lsn backup_label tablespace_map "
                             "tablespaces external control_file bootstrap_role settings totals shards packs suspects damaged",
                 "claim": "run slot attempt host nonce at base",
                 "run": "run lane slot attempt started ended outcome error details",
                 "condemned": "at not_before keys",
                 "policy": "at text",
+                "verification": "at objects bytes blocks damage",
             }.items()})
 
     def test_a_damaged_pack_is_not_restored_silently(self):
