@@ -175,12 +175,12 @@ class WithoutSeawall(ClusterTest):
     def test_json_objects_are_read_by_jq_and_checked_by_sha256sum(self):
         self.make()
         self.seawall("backup", "snapshots", "--tier", "nightly")
+        self.seawall("verify")
         pack = glob.glob(self.repository + "/packs/0001/*.zst")[0]
         stray = os.path.join(os.path.dirname(pack), "0" * 32 + ".zst")
         shutil.copy(pack, stray)
         os.utime(stray, (1, 1))
         self.seawall("prune", "--apply")
-        self.seawall("verify")
         kinds = {}
         for path in glob.glob(self.repository + "/**/*.json", recursive=True):
             kind, version, said = run("jq", "-r", "[.seawall, .version, .sha256] | @tsv", path).out.split()
