@@ -21,8 +21,8 @@ class RemoteChecker {
 
   std::vector<CheckItem> run() {
     check_role();
+    check_senders();  // before our own session takes one for a moment
     check_session();
-    check_senders();
     check_wal();
     check_configuration();
     check_spool();
