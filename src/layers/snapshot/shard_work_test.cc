@@ -65,7 +65,7 @@ TEST(ShardWork, leaves_out_what_vanished_and_shortens_what_shrank) {
   work.plan_tasks();
   work.files()[0]->vanished = true;
   work.files()[1]->size = 100;
-  const ShardWork::Content content = work.serialise();
+  const ShardContent content = work.serialise();
   EXPECT_EQ(content.files, 2u);
   EXPECT_EQ(content.blocks, 3u);
   const repository::Shard shard = repository::Shard::parse(content.bytes);
@@ -84,6 +84,9 @@ class ShardCommitterTest : public ::testing::Test {
     work->place(file, 0) = {work->add_frame({pack, 144, 100, 8192}), 0};
     return work;
   }
+  static void finish(ShardCommitter& committer, ShardWork& work) {
+    committer.finish(work.number(), work.first_path(), work.serialise(), {});
+  }
   size_t stored() const {
     size_t count = 0;
     for (const std::string& key : sample_.store.keys()) count += key.starts_with("shards/") ? 1 : 0;
@@ -97,11 +100,11 @@ class ShardCommitterTest : public ::testing::Test {
 };
 
 TEST_F(ShardCommitterTest, waits_until_the_pack_of_a_shard_is_durable) {
-  committer_.finish(*shard_in(0, pack_), {});
+  finish(committer_, *shard_in(0, pack_));
   EXPECT_EQ(stored(), 0u);
   committer_.pack_committed({pack_, 1000, 8192}, {});
   EXPECT_EQ(stored(), 1u);
-  committer_.finish(*shard_in(1, pack_), {});
+  finish(committer_, *shard_in(1, pack_));
   EXPECT_EQ(stored(), 2u);
   const ShardCommitter::Result result = committer_.take();
   ASSERT_EQ(result.shards.size(), 2u);
@@ -112,12 +115,12 @@ TEST_F(ShardCommitterTest, waits_until_the_pack_of_a_shard_is_durable) {
 
 TEST_F(ShardCommitterTest, names_a_shard_of_the_base_instead_of_storing_its_equal) {
   committer_.pack_committed({pack_, 1000, 8192}, {});
-  committer_.finish(*shard_in(0, pack_), {});
+  finish(committer_, *shard_in(0, pack_));
   const std::vector<repository::ShardRef> base = committer_.take().shards;
   ShardCommitter second(sample_.repository, sample_.epoch.number, "20261123T000001Z-00000000",
                         base);
   second.pack_committed({pack_, 1000, 8192}, {});
-  second.finish(*shard_in(0, pack_), {});
+  finish(second, *shard_in(0, pack_));
   EXPECT_EQ(second.take().shards.at(0).key, base.at(0).key);
   EXPECT_EQ(stored(), 1u);
 }
