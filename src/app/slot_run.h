@@ -20,7 +20,7 @@ Slot slot_by_hand(policy::TieredLayer layer);
 
 // The newest slot of this tier, together with the tiers of snapshots that share it. Throws invalid
 // for a tier that the policy does not have.
-Slot newest_slot(const policy::Policy& policy, policy::TieredLayer layer, const std::string& tier,
+Slot newest_slot(const policy::Policy& policy, policy::TieredLayer layer, const std::string& name,
                  base::Instant now);
 
 // Claims the slot (by hand: a second of its own), does the work, and writes the run's record,

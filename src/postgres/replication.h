@@ -36,7 +36,7 @@ struct WalData {
 };
 struct Keepalive {
   Lsn server_position;
-  bool reply_wanted;
+  bool reply_wanted = false;
 };
 struct TimelineEnd {
   std::optional<Timeline> next;  // nothing when the server ended the stream for another reason
