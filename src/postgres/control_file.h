@@ -19,26 +19,26 @@ enum class ClusterState : uint32_t {  // DBState
 };
 
 struct ControlFile {
-  uint64_t system_identifier;
-  uint32_t control_version;
-  uint32_t catalog_version;
-  ClusterState state;
+  uint64_t system_identifier = 0;
+  uint32_t control_version = 0;
+  uint32_t catalog_version = 0;
+  ClusterState state{};
   Lsn checkpoint;  // the latest checkpoint's record
   Lsn redo;        // where replay from it starts
   Timeline timeline;
   Lsn minimum_recovery_end;  // a standby is consistent from here; 0 on a primary
   Timeline minimum_recovery_timeline;
-  bool full_page_writes;
-  int wal_level;  // 0 minimal, 1 replica, 2 logical
-  int max_connections;
-  int max_worker_processes;
-  int max_wal_senders;
-  int max_prepared_transactions;
-  int max_locks_per_transaction;
-  uint32_t block_bytes;
-  uint32_t blocks_per_file;  // of a relation
-  uint32_t segment_bytes;
-  bool checksums;
+  bool full_page_writes = false;
+  int wal_level = 0;  // 0 minimal, 1 replica, 2 logical
+  int max_connections = 0;
+  int max_worker_processes = 0;
+  int max_wal_senders = 0;
+  int max_prepared_transactions = 0;
+  int max_locks_per_transaction = 0;
+  uint32_t block_bytes = 0;
+  uint32_t blocks_per_file = 0;  // of a relation
+  uint32_t segment_bytes = 0;
+  bool checksums = false;
 
   // The major version that wrote it, by its catalog version: 14 .. 18.
   int major() const;

@@ -37,8 +37,8 @@ class SpoolTable {
 // What is remembered of a block: as in a shard, with the frame's number in a FrameList.
 struct BlockRow {
   crypto::Digest digest;
-  uint32_t frame;  // or zero_frame, or one of the two below
-  uint32_t offset;
+  uint32_t frame = 0;  // or zero_frame, or one of the two below
+  uint32_t offset = 0;
 };
 static_assert(sizeof(BlockRow) == 24);
 inline constexpr uint32_t frame_to_come = repository::zero_frame - 1;   // not stored yet

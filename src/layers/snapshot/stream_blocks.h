@@ -38,7 +38,7 @@ class StreamWorker {
 
   void take(const Portion& portion, const Portion::Stretch& stretch);
   void turn_to(const File& file);
-  BlockRow judge(uint64_t block, base::ByteView bytes);
+  BlockRow judge(uint64_t number, base::ByteView bytes);
   void load_known(uint64_t first_block, uint64_t blocks);
   void place_pieces(const repository::FrameAddress& address, const std::vector<Piece>& pieces);
 
