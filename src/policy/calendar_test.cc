@@ -1,5 +1,6 @@
 #include "policy/calendar.h"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <set>

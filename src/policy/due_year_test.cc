@@ -1,6 +1,7 @@
 // Simulated years: daemons that come and go, runs that take long, fail or die, and a clock that
 // only moves forward. Whatever happens, each slot ends as done or as missed, once; and nothing is
 // run twice.
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <map>

@@ -1,5 +1,6 @@
 #include "policy/moment.h"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "policy/testing.h"

@@ -1,5 +1,6 @@
 #include "policy/preset.h"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "policy/commented.h"

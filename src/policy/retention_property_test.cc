@@ -1,6 +1,7 @@
 // Random histories of a cluster, with restores that fork timelines and with new epochs, against an
 // independent notion of "restorable": this test knows at which LSN of which branch the cluster was
 // at each moment.
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <map>

@@ -1,5 +1,6 @@
 #include "policy/table_pattern.h"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "policy/testing.h"

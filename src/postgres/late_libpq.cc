@@ -23,11 +23,13 @@ void* symbol(const char* name) {
 
 }  // namespace
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a type and a list of parameters take none
 #define LATE(result, name, parameters, arguments)                                  \
   extern "C" result name parameters {                                              \
     static const auto function = reinterpret_cast<decltype(&name)>(symbol(#name)); \
     return function arguments;                                                     \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 // Connections
 LATE(PGconn*, PQconnectdbParams, (const char* const* k, const char* const* v, int e), (k, v, e))

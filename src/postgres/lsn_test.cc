@@ -1,5 +1,6 @@
 #include "postgres/lsn.h"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "base/bytes.h"

@@ -12,7 +12,7 @@ using base::load;
 namespace {
 
 constexpr size_t tail_bytes = 48;
-constexpr size_t pieces_max = 64 * 1024;
+constexpr size_t pieces_max = 65536;
 constexpr uint64_t footer_bytes_max = 256 * base::MiB;
 constexpr std::string_view magic("seawall\0", 8);
 

@@ -1,5 +1,6 @@
 #include "repository/shard.h"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <set>

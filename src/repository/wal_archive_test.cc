@@ -1,6 +1,7 @@
 #include "repository/wal_archive.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 
 #include "postgres/page.h"
 #include "testing/dice.h"

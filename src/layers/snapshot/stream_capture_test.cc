@@ -34,7 +34,7 @@ std::string noise(Dice& dice, size_t count) {
 // A cluster's files, large and small, in the order in which a server happens to send them.
 std::vector<SampleFile> sample_files(Dice& dice) {
   std::vector<SampleFile> files = {{"PG_VERSION", "15\n"}, {"empty", ""}};
-  files.push_back({"base/5/16384", noise(dice, 3 * base::MiB + 5 * 8192)});
+  files.push_back({"base/5/16384", noise(dice, 3 * base::MiB + 40960)});
   files.push_back({"base/5/112", noise(dice, 8192) + std::string(16384, '\0') + noise(dice, 100)});
   files.push_back({"base/5/16390", noise(dice, base::MiB + 8192)});
   for (int i = 0; i < 300; ++i)
@@ -118,7 +118,8 @@ class Capture {
             if (extent.frame != repository::zero_frame) {
               Bytes raw;
               reader.read(address_of(shard, extent.frame), raw, {});
-              std::copy_n(raw.begin() + extent.offset + b * 8192, bytes, block.begin());
+              std::copy_n(raw.begin() + extent.offset + b * std::ptrdiff_t{8192}, bytes,
+                          block.begin());
             }
             EXPECT_EQ(sample_.repository.hash_key().digest(block),
                       shard.digests(file)[extent.block + b]);
@@ -184,7 +185,7 @@ TEST(StreamCapture, stores_only_what_changed_and_names_the_rest) {
   ASSERT_EQ(same.stored.shards.size(), first.stored.shards.size());
   EXPECT_EQ(same.stored.shards[0].key, first.stored.shards[0].key);
 
-  files[2].content[100 * 8192] ^= 1;
+  files[2].content[819200] ^= 1;
   files[5].content += "longer";
   const CaptureResult changed = capture.stream(tar_of(files), &base, "run-3").captured;
   EXPECT_LE(changed.stored.totals.new_bytes, 3u * 8192);
