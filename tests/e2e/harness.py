@@ -233,9 +233,8 @@ class ClusterTest(unittest.TestCase):
 
     def archive_now(self, cluster):
         """All that is written until now is in the archive; the name of the segment that it ends in."""
-        name = cluster.sql("create table if not exists archive_tick (at timestamptz); "
-                           "insert into archive_tick values (now()); select pg_walfile_name(pg_current_wal_lsn())")
-        cluster.sql("select pg_switch_wal()")
+        cluster.sql("create table if not exists archive_tick (at timestamptz); insert into archive_tick values (now())")
+        name = cluster.sql("select pg_walfile_name(pg_switch_wal())")
         self.wait_for(lambda: cluster.sql("select coalesce(last_archived_wal, '') from pg_stat_archiver") >= name,
                       what=f"{name} archived")
         return name
