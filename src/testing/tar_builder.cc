@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -12,7 +13,7 @@ namespace {
 constexpr size_t block = 512;
 
 void put(base::ByteSpan header, size_t at, std::string_view text) {
-  std::memcpy(header.data() + at, text.data(), text.size());
+  std::ranges::copy(base::as_bytes(text), header.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
 void put_number(base::ByteSpan header, size_t at, size_t length, uint64_t value) {
