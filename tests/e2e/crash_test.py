@@ -191,6 +191,43 @@ class Crash(CrashTest):
             restored.stop("immediate")
             shutil.rmtree(target)
 
+    def test_a_cluster_that_is_promoted_but_not_scrubbed_stays_closed(self):
+        self.make()
+        self.primary.sql("alter table sessions add primary key (token); "
+                         "create table kept (token text references sessions); "
+                         "create function wait() returns trigger language plpgsql as "
+                         "'begin perform pg_sleep(3); return null; end'; "
+                         "create trigger wait before truncate on sessions execute function wait()")
+        self.seawall("backup", "snapshots")
+        self.archive_now(self.primary)
+        target = os.path.join(self.folder, "restored")
+        restore = ("restore", "--at", "latest", "--to", target)
+        done = self.seawall(*restore, check=False)
+        self.assertEqual(done.code, 5, done)
+        self.assertIn("scrubbing", done.err)
+        cluster = self.cluster_at(target)
+        with self.assertRaises(AssertionError):
+            cluster.start()
+        self.assertIn("this restore is not finished", read(cluster.log).decode())
+
+        # A kill in the middle of the scrub.
+        self.exclude = ("public.sessions", "public.kept")
+        self.write_policy(self.primary)
+        process = self.start_seawall(*restore, "--delta")
+        self.wait_for(lambda: any("/postgres -D" in line for line in processes_naming(target).values()),
+                      what="a server")
+        self.wait_for(lambda: not os.path.exists(f"{target}/recovery.signal"), what="its promotion")
+        process.kill()
+        self.finished(process)
+        self.no_server_is_left(target)
+        with self.assertRaises(AssertionError):
+            cluster.start()
+
+        self.seawall(*restore, "--delta")
+        cluster.start()
+        self.assertEqual(cluster.sql("select count(*) from sessions"), "0")
+        self.assertNotIn(b"seawall: this restore", read(f"{target}/postgresql.auto.conf"))
+
     def kill_when_its_server_runs(self, target, *arguments):
         process = self.start_seawall(*arguments)
         self.wait_for(lambda: process.poll() is not None or

@@ -139,22 +139,34 @@ void promote(Connection& connection, SealedServer& server, std::stop_token stop)
   }
 }
 
-// A clone must never write into the archive it came from.
-void stop_archiving(const Path& data_directory) {
-  const Path file = data_directory / "postgresql.auto.conf";
-  std::string text = base::read_text_file_if_there(file).value_or("");
+// A library that no server has: as long as this line is the last of its name, a server that is
+// started here ends at once, and its log tells why. Ours is started with another value on its
+// command line, which beats all files.
+constexpr std::string_view closed_line =
+    "shared_preload_libraries = 'seawall: this restore is not finished, see seawall restore "
+    "--delta'\n";
+
+// Nobody but a sealed server may start on it until it is opened: behind the promotion, when
+// recovery.signal is gone, tables that must not come back are still full. And a clone must never
+// write into the archive it came from.
+void close_cluster(const Path& auto_conf) {
+  std::string text = base::read_text_file_if_there(auto_conf).value_or("");
   if (!text.empty() && text.back() != '\n') text += '\n';
   text +=
       "# seawall restore: a restored cluster does not archive into the repository it came from. "
       "When it is to take the\n"
       "# original's place: ALTER SYSTEM RESET archive_mode, and restart.\n"
       "archive_mode = 'off'\n";
-  base::write_file_durably(file, base::as_bytes(text));
+  text += closed_line;
+  base::write_file_durably(auto_conf, base::as_bytes(text));
 }
 
-}  // namespace
-
-namespace {
+void open_cluster(const Path& auto_conf) {
+  std::string text = base::read_text_file(auto_conf, base::MiB);
+  for (size_t at = text.find(closed_line); at != std::string::npos; at = text.find(closed_line))
+    text.erase(at, closed_line.size());
+  base::write_file_durably(auto_conf, base::as_bytes(text));
+}
 
 // What ended recovery, if it was restore_command, in its own words instead of the server's.
 template <typename Work>
@@ -182,7 +194,8 @@ Recovered recover(const RestorePlan& plan, const RecoverRequest& request, Recove
   const Path get_plan = private_folder.path() / "plan.json";
   write_get_plan(get_plan_from(plan, request.store, spool), get_plan);
   base::write_file_durably(request.data_directory / "recovery.signal", {});
-  stop_archiving(request.data_directory);  // first: scrubbing may fail behind the promotion
+  const Path auto_conf = request.data_directory / "postgresql.auto.conf";
+  close_cluster(auto_conf);
 
   const SealedOptions sealed{
       .data_directory = request.data_directory,
@@ -220,6 +233,7 @@ Recovered recover(const RestorePlan& plan, const RecoverRequest& request, Recove
     progress.phase = "closing";
     server.shut_down();
   }
+  open_cluster(auto_conf);
   std::filesystem::remove_all(spool);
   progress.phase = "done";
   return recovered;

@@ -34,8 +34,8 @@ struct Recovered {
 };
 
 // Blocks until the cluster is consistent, at its target, promoted, scrubbed and shut down; then it
-// may be opened. Asserts what was reached. If it fails the cluster stays closed: it has no way in,
-// and starting it again goes on with recovery.
+// may be opened. Asserts what was reached. If it fails, or is killed at any moment, the cluster
+// stays closed: no server but a sealed one starts on it, and a restore with --delta goes on.
 Recovered recover(const RestorePlan& plan, const RecoverRequest& request, RecoverProgress& progress,
                   std::stop_token stop);
 
