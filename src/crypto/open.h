@@ -61,7 +61,6 @@ class Opener {
 
   // `expected` is what the context must hold at least; empty: whatever it holds. Borrows `keys`.
   Opener(KeyWrapper& keys, EncryptionContext expected, Sink sink, std::stop_token stop);
-  ~Opener();
   // Sends the plaintext of each frame that is complete to the sink. Throws corrupt, invalid,
   // denied, and what the key wrapper and the sink throw.
   void write(base::ByteView sealed);

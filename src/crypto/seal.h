@@ -14,8 +14,9 @@ namespace crypto {
 class FrameSealer {
  public:
   FrameSealer(base::ByteView key, const MessageId& id);
-  // Appends the next frame to `out`. A last one is followed by none.
-  void seal_frame(base::ByteView plain, bool last, base::Bytes& out);
+  // Writes the next frame to the start of `out`, which has room for the plaintext and
+  // frame_overhead, or last_frame_overhead; gives its size. A last one is followed by none.
+  size_t seal_frame(base::ByteView plain, bool last, base::ByteSpan out);
   GcmTag seal_header(base::ByteView body);
 
  private:
@@ -58,7 +59,7 @@ class Sealer {
   FrameSealer frames_;
   Sink sink_;
   base::Bytes pending_;  // less than a frame, or a whole one that may be the last
-  base::Bytes sealed_;   // the frame that is being sent
+  base::Bytes sealed_;   // room for the frame that is being sent
   uint64_t plain_bytes_ = 0;
   bool finished_ = false;
 };
