@@ -115,7 +115,8 @@ base::Bytes seal(ByteView plain, const DataKey& key, const EncryptionContext& co
   out.reserve(FrameLayout::of_plain(plain.size()).stored_bytes());
   Sealer sealer(key, context, [&](ByteView sealed) { base::append(out, sealed); });
   sealer.write(plain);
-  std::ranges::copy(sealer.finish(content, nonce), out.begin());
+  const base::Bytes head = sealer.finish(content, nonce);
+  std::ranges::copy(head, out.begin());
   return out;
 }
 
