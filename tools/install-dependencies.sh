@@ -13,8 +13,10 @@ build=(
   libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev   # text, log lines, JSON, the command line
   libyaml-cpp-dev libhowardhinnant-date-dev tzdata           # the policy and its time zones
   libpq-dev libzstd-dev libxxhash-dev libssl-dev             # PostgreSQL, compression, digests
+  libcurl4-openssl-dev                                       # HTTP, for object stores and key services
   libgtest-dev libgmock-dev librapidcheck-dev                # unit and property tests
   libbenchmark-dev                                           # micro-benchmarks
+  openssl                                                    # tests of TLS: certificates, a server
   faketime                                                   # tests of slots, retention and wrong clocks
   postgresql-15 postgresql-contrib python3 jq zstd util-linux # a server to back up, and what the tests ask it with
 )
