@@ -2,9 +2,9 @@
 
 What is promised about stored objects is never tested against it: it takes wrong checksums, lets locks be shortened and
 expires nothing. It does check IAM policies of users and roles once enforce_iam() was called (KMS key policies it stores
-only, and the Resource and Condition of statements it heeds for S3 alone). All it knows is in its memory and ends with it.
-Two things it is started with put right: it goes on to work with disabled keys, where KMS refuses; and it refuses callers
-of the JSON services in XML and by other names than AWS.
+only, and Condition it ignores). All it knows is in its memory and ends with it. Three things it is started with put right:
+it goes on to work with disabled keys, where KMS refuses; it does not see which key a call is for, so that a statement about
+one key allows nothing; and it refuses callers of the JSON services in XML and by other names than AWS.
 """
 
 import json
@@ -42,6 +42,19 @@ def decrypt_when_enabled(self, ciphertext_blob, encryption_context, key_id=None)
     return plaintext, arn
 
 KmsBackend.encrypt, KmsBackend.decrypt = encrypt_when_enabled, decrypt_when_enabled
+
+from moto.kms.responses import KmsResponse
+
+def key_asked_for(self):
+    asked = self._get_param("KeyId")
+    if not asked and self._get_param("CiphertextBlob"):
+        asked = self._get_param("CiphertextBlob")[:36].decode(errors="replace")  # where the emulator keeps the id
+    try:
+        return self.kms_backend.keys[self.kms_backend.any_id_to_key_id(asked)].arn
+    except Exception:
+        return "*"  # no such key, which the call itself will say
+
+KmsResponse._determine_resource = key_asked_for
 
 from moto.iam.access_control import IAMRequest
 

@@ -83,7 +83,7 @@ class Upstream(http.server.ThreadingHTTPServer):
 class FaultyProxy(unittest.TestCase):
     def setUp(self):
         self.upstream = Upstream(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.upstream.serve_forever, daemon=True).start()
+        threading.Thread(target=self.upstream.serve_forever, args=(0.05,), daemon=True).start()
         self.addCleanup(self.upstream.server_close)
         self.addCleanup(self.upstream.shutdown)
         self.proxy = cloud.FaultyProxy.of(self, f"http://127.0.0.1:{self.upstream.server_port}")
