@@ -1,6 +1,6 @@
 """The services of a cloud that tests run against, each for one test, on loopback, at free ports, ended with the test.
 
-    Rgw            Ceph's RADOS gateway, a real S3 server: whatever is promised about objects       ceph.py
+    Rgw            Ceph's RADOS gateway, a real S3 server: whatever is promised about objects       gateway.py
     Moto           an emulator of AWS: KMS, IAM, STS, Secrets Manager                               emulator.py
     FaultyProxy    misbehaves on demand before any of them                                          faulty_proxy.py
     TransitStandIn speaks Vault's Transit API, since no Vault can be had                            transit.py
@@ -10,7 +10,7 @@ does not have is fetched at first use; main(), instead of harness.main(), does s
 """
 
 import harness
-from ceph import KMS_KEYS, Rgw  # noqa: F401
+from gateway import KMS_KEYS, Rgw  # noqa: F401
 from emulator import Moto, allow, document  # noqa: F401
 from faulty_proxy import FaultyProxy  # noqa: F401
 from services import Certificates, fetched, free_port, wait_until  # noqa: F401

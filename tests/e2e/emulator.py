@@ -84,9 +84,10 @@ START_SECONDS = 60
 class Moto:
     """The emulator, and an administrator's calls to it. `iam`: policies are enforced from the start."""
 
-    def __init__(self, iam=False, tls=False):
+    def __init__(self, iam=False, tls=False, folder=None):
         self.iam = iam
-        self.folder = tempfile.mkdtemp(prefix="moto-")
+        self.folder = folder or tempfile.mkdtemp(prefix="moto-")
+        os.makedirs(self.folder, exist_ok=True)
         self.certificates = Certificates(self.folder) if tls else None
         self.ca = self.certificates.ca if tls else None
         self.port = free_port()

@@ -6,7 +6,6 @@ and libraries. Both start within three seconds. What is stored is in the OSD's m
 kill, in a sparse file (`bluestore`).
 """
 
-import json
 import os
 import shutil
 import ssl
@@ -214,12 +213,16 @@ class Rgw:
     lifecycle_day_seconds   so long is a day of lifecycle rules; else rules do not run in a test's time
     tls                     HTTPS only; `ca` is the certificate to trust
     store                   "memstore", or "bluestore" to survive kill() and start()
+    folder                  where to keep it all; else a new one below /tmp
+    owner                   credentials for the user `owner`; else new ones
     """
 
-    def __init__(self, version="16.2", zones=1, lifecycle_day_seconds=None, tls=False, store="memstore"):
+    def __init__(self, version="16.2", zones=1, lifecycle_day_seconds=None, tls=False, store="memstore", folder=None,
+                 owner=None):
         if version not in ("16.2", "20.2") or zones not in (1, 2) or store not in ("memstore", "bluestore"):
             raise ValueError("there is no such gateway")
-        self.folder = tempfile.mkdtemp(prefix="rgw-")
+        self.folder = folder or tempfile.mkdtemp(prefix="rgw-")
+        os.makedirs(self.folder, exist_ok=True)
         self.certificates = Certificates(self.folder) if tls else None
         self.ca = self.certificates.ca if tls else None
         settings = {}
@@ -231,6 +234,7 @@ class Rgw:
             self.zones.append(Zone(os.path.join(self.folder, f"z{number}"), version, store, self.certificates,
                                    {**settings, **place}))
         self.users = {}
+        self.owner = owner
 
     @classmethod
     def of(cls, test, **options):
@@ -259,7 +263,7 @@ class Rgw:
             self.join_zones()
         else:
             self.zones[0].start_gateway()
-        self.user("owner")
+        self.user("owner", self.owner)
         return self
 
     def join_zones(self):
@@ -281,10 +285,10 @@ class Rgw:
         second.admin("period", "update", "--commit")
         second.start_gateway()
 
-    def user(self, name):
+    def user(self, name, credentials=None):
         """The credentials of this user, who is made if need be. `owner` is there from the start."""
         if name not in self.users:
-            made = Credentials(f"AK{name.upper()}{uuid.uuid4().hex[:8].upper()}", uuid.uuid4().hex + uuid.uuid4().hex[:8])
+            made = credentials or Credentials(f"AK{name.upper()}{uuid.uuid4().hex[:8].upper()}", uuid.uuid4().hex + uuid.uuid4().hex[:8])
             self.zones[0].admin("user", "create", f"--uid={name}", f"--display-name={name}",
                                 f"--access-key={made.access}", f"--secret-key={made.secret}")
             self.users[name] = made
@@ -318,6 +322,3 @@ class Rgw:
         self.kill()
         if os.environ.get("SEAWALL_KEEP") != "1":
             shutil.rmtree(self.folder, ignore_errors=True)
-
-    def user_list(self):
-        return json.loads(self.zones[0].admin("user", "list"))
