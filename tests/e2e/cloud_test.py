@@ -230,6 +230,14 @@ class OtherGateways(unittest.TestCase):
         self.assertEqual(second.get("replicated", "k"), b"kept")
         second.put("replicated", "later", b"x")
 
+    def test_a_region_of_its_own(self):
+        rgw = cloud.Rgw.of(self, region="ap-southeast-1")
+        rgw.s3().make_bucket("here")
+        self.assertEqual(rgw.s3().do("GET", "here", query={"location": ""}).xml().text, "ap-southeast-1")
+        elsewhere = cloud.S3(rgw.endpoint, rgw.user("owner"), region="eu-west-1")
+        with self.assertRaises(cloud.Refused):
+            elsewhere.make_bucket("there")
+
     def test_bluestore_survives_a_kill(self):
         rgw = cloud.Rgw.of(self, store="bluestore")
         s3 = rgw.s3()

@@ -17,7 +17,7 @@ import urllib.request
 import uuid
 
 from services import Certificates, Service, end_of, fetched, free_port, wait_until
-from signed import Credentials, S3
+from signed import REGION, S3, Credentials
 
 START_SECONDS = 60  # a start takes three seconds; so much on a machine that does other things as well
 
@@ -139,7 +139,7 @@ class Zone:
                               text=True, timeout=30, stdin=subprocess.DEVNULL)
 
     def start_daemon(self, name, words):
-        self.services[name] = Service(f"{self.folder}/{name}", [*self.program(words[0]), *words[1:], "-f"],
+        self.services[name] = Service(f"{self.folder}/{name}", [*self.program(words[0]), "-c", self.conf, *words[1:], "-f"],
                                       environment=self.environment())
 
     def make(self):
@@ -205,6 +205,10 @@ class Zone:
         wait_until(check, START_SECONDS, what)
 
 
+def new_credentials(name):
+    return Credentials(f"AK{name.upper()}{uuid.uuid4().hex[:8].upper()}", uuid.uuid4().hex + uuid.uuid4().hex[:8])
+
+
 class Rgw:
     """One gateway, or two zones that replicate all buckets to each other.
 
@@ -215,10 +219,11 @@ class Rgw:
     store                   "memstore", or "bluestore" to survive kill() and start()
     folder                  where to keep it all; else a new one below /tmp
     owner                   credentials for the user `owner`; else new ones
+    region                  what it says that its buckets are in; others are refused. Else any, and it says none
     """
 
     def __init__(self, version="16.2", zones=1, lifecycle_day_seconds=None, tls=False, store="memstore", folder=None,
-                 owner=None):
+                 owner=None, region=None):
         if version not in ("16.2", "20.2") or zones not in (1, 2) or store not in ("memstore", "bluestore"):
             raise ValueError("there is no such gateway")
         self.folder = folder or tempfile.mkdtemp(prefix="rgw-")
@@ -228,9 +233,12 @@ class Rgw:
         settings = {}
         if lifecycle_day_seconds:
             settings = {"rgw_lc_debug_interval": lifecycle_day_seconds, "rgw_lifecycle_work_time": "00:00-23:59"}
+        self.region = region
+        self.realm = zones == 2 or region  # without one all is Ceph's default
+        self.system = ("--access-key=SYSTEM", f"--secret={uuid.uuid4().hex}")
         self.zones = []
         for number in range(1, zones + 1):
-            place = {"rgw_realm": "r", "rgw_zonegroup": "zg", "rgw_zone": f"z{number}"} if zones == 2 else {}
+            place = {"rgw_realm": "r", "rgw_zonegroup": "zg", "rgw_zone": f"z{number}"} if self.realm else {}
             self.zones.append(Zone(os.path.join(self.folder, f"z{number}"), version, store, self.certificates,
                                    {**settings, **place}))
         self.users = {}
@@ -259,36 +267,37 @@ class Rgw:
             return self
         for zone in self.zones:
             zone.make()
+        first = self.zones[0]
+        if self.realm:
+            self.make_realm(first)
+        first.start_gateway()
         if len(self.zones) == 2:
-            self.join_zones()
-        else:
-            self.zones[0].start_gateway()
+            self.join(self.zones[1], first.endpoint)
         self.user("owner", self.owner)
         return self
 
-    def join_zones(self):
-        first, second = self.zones
-        system = Credentials("SYSTEM", uuid.uuid4().hex)
-        keys = (f"--access-key={system.access}", f"--secret={system.secret}")
-        first.admin("realm", "create", "--rgw-realm=r", "--default")
-        first.admin("zonegroup", "create", "--rgw-realm=r", "--rgw-zonegroup=zg", f"--endpoints={first.endpoint}",
-                    "--master", "--default")
-        first.admin("zone", "create", "--rgw-realm=r", "--rgw-zonegroup=zg", "--rgw-zone=z1",
-                    f"--endpoints={first.endpoint}", *keys, "--master", "--default")
-        first.admin("user", "create", "--uid=system", "--display-name=system", "--system", *keys)
-        first.admin("period", "update", "--commit")
-        first.start_gateway()
-        second.admin("realm", "pull", "--rgw-realm=r", f"--url={first.endpoint}", *keys, "--default")
-        second.admin("period", "pull", f"--url={first.endpoint}", *keys)
-        second.admin("zone", "create", "--rgw-realm=r", "--rgw-zonegroup=zg", "--rgw-zone=z2",
-                     f"--endpoints={second.endpoint}", *keys, "--default")
-        second.admin("period", "update", "--commit")
-        second.start_gateway()
+    def make_realm(self, zone):
+        region = [f"--api-name={self.region}"] if self.region else []
+        zone.admin("realm", "create", "--rgw-realm=r", "--default")
+        zone.admin("zonegroup", "create", "--rgw-realm=r", "--rgw-zonegroup=zg", f"--endpoints={zone.endpoint}",
+                   "--master", "--default", *region)
+        zone.admin("zone", "create", "--rgw-realm=r", "--rgw-zonegroup=zg", "--rgw-zone=z1",
+                   f"--endpoints={zone.endpoint}", *self.system, "--master", "--default")
+        zone.admin("user", "create", "--uid=system", "--display-name=system", "--system", *self.system)
+        zone.admin("period", "update", "--commit")
+
+    def join(self, zone, master):
+        zone.admin("realm", "pull", "--rgw-realm=r", f"--url={master}", *self.system, "--default")
+        zone.admin("period", "pull", f"--url={master}", *self.system)
+        zone.admin("zone", "create", "--rgw-realm=r", "--rgw-zonegroup=zg", "--rgw-zone=z2",
+                   f"--endpoints={zone.endpoint}", *self.system, "--default")
+        zone.admin("period", "update", "--commit")
+        zone.start_gateway()
 
     def user(self, name, credentials=None):
         """The credentials of this user, who is made if need be. `owner` is there from the start."""
         if name not in self.users:
-            made = credentials or Credentials(f"AK{name.upper()}{uuid.uuid4().hex[:8].upper()}", uuid.uuid4().hex + uuid.uuid4().hex[:8])
+            made = credentials or new_credentials(name)
             self.zones[0].admin("user", "create", f"--uid={name}", f"--display-name={name}",
                                 f"--access-key={made.access}", f"--secret-key={made.secret}")
             self.users[name] = made
@@ -307,7 +316,7 @@ class Rgw:
 
     def s3(self, user="owner", zone=0):
         """Signed requests as this user, to this zone."""
-        return S3(self.zones[zone].endpoint, self.user(user), ca=self.ca)
+        return S3(self.zones[zone].endpoint, self.user(user), ca=self.ca, region=self.region or REGION)
 
     def stop(self):
         for zone in self.zones:

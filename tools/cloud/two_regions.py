@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "e2e"))
-from gateway import Rgw
+from gateway import Rgw, new_credentials
 from emulator import Moto, allow
 from services import Service
 
@@ -25,15 +25,15 @@ def up(folder, how):
     Service.survives = True
     gateways, moto = [], Moto(folder=os.path.join(folder, "moto"))
     try:
+        users = {role: new_credentials(role) for role in ROLES}
         if how == "zones":
-            gateways = [Rgw(zones=2, folder=os.path.join(folder, "s3"))]
+            gateways = [Rgw(zones=2, folder=os.path.join(folder, "s3"), owner=users["owner"], region=REGIONS[0])]
         else:
-            gateways = [Rgw(folder=os.path.join(folder, region)) for region in REGIONS]
-        users = {}
+            gateways = [Rgw(folder=os.path.join(folder, region), owner=users["owner"], region=region) for region in REGIONS]
         for gateway in gateways:
-            gateway.owner = users.get("owner")
             gateway.start()
-            users.update({role: gateway.user(role, users.get(role)) for role in ROLES})
+            for role in ROLES:
+                gateway.user(role, users[role])
         moto.start()
         keys = [moto.key("backup", region) for region in REGIONS]
         for name, actions in (("writer", ["kms:GenerateDataKey", "kms:DescribeKey"]),
@@ -90,12 +90,10 @@ def down(folder):
     def running():
         return [pid for pid, at in began.items() if born(pid) == at]
     for pid in running():
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGKILL)  # all that they keep goes with them
     end = time.monotonic() + STOP_SECONDS
     while running() and time.monotonic() < end:
-        time.sleep(0.1)
-    for pid in running():
-        os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
     shutil.rmtree(folder)
 
 
