@@ -11,7 +11,7 @@ does not have is fetched at first use; main(), instead of harness.main(), does s
 
 import harness
 from gateway import KMS_KEYS, Rgw  # noqa: F401
-from emulator import Moto, allow, document  # noqa: F401
+from emulator import ACCOUNT, Moto, allow, document  # noqa: F401
 from faulty_proxy import FaultyProxy  # noqa: F401
 from services import Certificates, fetched, free_port, wait_until  # noqa: F401
 from signed import S3, Credentials, Refused, Reply, Signed, locked_until, md5  # noqa: F401

@@ -340,6 +340,27 @@ class Emulator(unittest.TestCase):
         second = self.moto.key()
         self.assertEqual(self.kms("GenerateDataKey", self.writer, KeyId=second, KeySpec="AES_256"), "AccessDeniedException")
 
+    def test_conditions_count(self):
+        reader = self.moto.user("index-reader", allow("kms:Decrypt", self.key, StringEquals={
+            "kms:EncryptionContext:class": "index"}))
+        for kind, code in (("index", ""), ("data", "AccessDeniedException")):
+            blob = self.data_key(**{"class": kind})["CiphertextBlob"]
+            asked = self.kms("Decrypt", reader, CiphertextBlob=blob, EncryptionContext={"class": kind})
+            self.assertEqual(asked if code else asked["KeyId"], code or self.key)
+
+    def test_a_bucket_policy_is_for_whom_it_names(self):
+        s3 = self.moto.s3()
+        s3.make_bucket("policy")
+        self.moto.allow_user("writer", allow("kms:GenerateDataKey", self.key), allow("s3:*", "arn:aws:s3:::policy/*"))
+        user = f"arn:aws:iam::{cloud.ACCOUNT}:user/writer"
+        s3.set_policy("policy", {"Effect": "Deny", "Principal": {"AWS": [user]}, "Action": "s3:PutObject",
+                                 "Resource": "arn:aws:s3:::policy/*", "Condition": {
+                                     "Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}})
+        s3.put("policy", "k", b"x")
+        writer = self.moto.s3(self.writer)
+        self.assertEqual(writer.ask("PUT", "policy", "other", body=b"x").status, 403)
+        self.assertEqual(writer.ask("PUT", "policy", "other", headers={"if-none-match": "*"}, body=b"x").status, 200)
+
     def test_unknown_callers_and_wrong_secrets(self):
         for credentials, code in ((Credentials(self.writer.access, "wrong"), "InvalidSignatureException"),
                                   (Credentials("AKIANOSUCH", "wrong"), "UnrecognizedClientException")):

@@ -1,10 +1,8 @@
 """moto, an emulator of AWS, for what the product calls besides S3: KMS, IAM, STS, Secrets Manager.
 
 What is promised about stored objects is never tested against it: it takes wrong checksums, lets locks be shortened and
-expires nothing. It does check IAM policies of users and roles once enforce_iam() was called (KMS key policies it stores
-only, and Condition it ignores). All it knows is in its memory and ends with it. Three things it is started with put right:
-it goes on to work with disabled keys, where KMS refuses; it does not see which key a call is for, so that a statement about
-one key allows nothing; and it refuses callers of the JSON services in XML and by other names than AWS.
+expires nothing. It does check policies of users, roles and buckets once enforce_iam() was called, with the corrections of
+moto_launch.py; KMS key policies it stores only. All it knows is in its memory and ends with it.
 """
 
 import json
@@ -15,68 +13,11 @@ import tempfile
 import urllib.parse
 import urllib.request
 
-from services import Certificates, Service, end_of, fetched, free_port, wait_until
+from services import HERE, Certificates, Service, end_of, fetched, free_port, wait_until
 from signed import REGION, Credentials, S3, Signed
 
-LAUNCH = '''
-import sys
-from moto.core.exceptions import JsonRESTError
-from moto.kms.models import KmsBackend
-
-def require_enabled(backend, key_id):
-    key = backend.keys[backend.any_id_to_key_id(key_id)]
-    if key.key_state == "PendingDeletion":
-        raise JsonRESTError("KMSInvalidStateException", key.arn + " is pending deletion.")
-    if not key.enabled:
-        raise JsonRESTError("DisabledException", key.arn + " is disabled.")
-
-encrypt, decrypt = KmsBackend.encrypt, KmsBackend.decrypt
-
-def encrypt_when_enabled(self, key_id, plaintext, encryption_context):
-    require_enabled(self, key_id)
-    return encrypt(self, key_id, plaintext, encryption_context)
-
-def decrypt_when_enabled(self, ciphertext_blob, encryption_context, key_id=None):
-    plaintext, arn = decrypt(self, ciphertext_blob, encryption_context, key_id)
-    require_enabled(self, arn)
-    return plaintext, arn
-
-KmsBackend.encrypt, KmsBackend.decrypt = encrypt_when_enabled, decrypt_when_enabled
-
-from moto.kms.responses import KmsResponse
-
-def key_asked_for(self):
-    asked = self._get_param("KeyId")
-    if not asked and self._get_param("CiphertextBlob"):
-        asked = self._get_param("CiphertextBlob")[:36].decode(errors="replace")  # where the emulator keeps the id
-    try:
-        return self.kms_backend.keys[self.kms_backend.any_id_to_key_id(asked)].arn
-    except Exception:
-        return "*"  # no such key, which the call itself will say
-
-KmsResponse._determine_resource = key_asked_for
-
-from moto.iam.access_control import IAMRequest
-
-def in_json(original, kind, message):
-    def refuse(self, *arguments):
-        if not self._headers.get("X-Amz-Target"):
-            return original(self, *arguments)
-        raise JsonRESTError(kind, message(self))
-    return refuse
-
-for name, kind, message in (
-    ("_raise_access_denied", "AccessDeniedException",
-     lambda self: "User: %s is not authorized to perform: %s" % (self._access_key.arn, self._action)),
-    ("_raise_signature_does_not_match", "InvalidSignatureException",
-     lambda self: "The request signature we calculated does not match the signature you provided."),
-    ("_raise_invalid_access_key", "UnrecognizedClientException",
-     lambda self: "The security token included in the request is invalid.")):
-    setattr(IAMRequest, name, in_json(getattr(IAMRequest, name), kind, message))
-
-from moto.server import main
-main(sys.argv[1:])
-'''
+with open(os.path.join(HERE, "moto_launch.py")) as file:
+    LAUNCH = file.read()  # now, since the tests' later user may not be able to
 ACCOUNT = "123456789012"
 START_SECONDS = 60
 
