@@ -33,7 +33,14 @@ for program in aws jq; do command -v "$program" >/dev/null || fail "$program is 
 for name in NAME REGION REPLICA_REGION; do [ -n "${!name:-}" ] || fail "$name is not set; this script's first lines say what it is"; done
 [[ $NAME =~ ^[a-z][a-z0-9-]{2,20}$ ]] || fail "NAME is a short name of small letters, digits and dashes, not '$NAME'"
 [ "$REGION" != "$REPLICA_REGION" ] || fail "the replica must be in another region than $REGION"
+expire_days=${EXPIRE_DAYS:-90} lock_days=${LOCK_DAYS:-30} lock_days_max=${LOCK_DAYS_MAX:-400} lock_mode=${LOCK_MODE:-COMPLIANCE}
+for name in expire_days lock_days lock_days_max; do
+  [[ ${!name} =~ ^[1-9][0-9]{0,4}$ ]] || fail "$name is a number of days, not '${!name}'"
+done
+[ "$lock_days" -lt "$expire_days" ] || fail "LOCK_DAYS must be less than EXPIRE_DAYS, or nothing expires in time"
+case "$lock_mode" in COMPLIANCE | GOVERNANCE) ;; *) fail "LOCK_MODE is COMPLIANCE or GOVERNANCE" ;; esac
 store=${STORE:-aws}
+case "$store" in aws | ceph) ;; *) fail "STORE is aws or ceph" ;; esac
 
 # One call. Endpoints other than AWS's own are for other stores and for tests; older versions of the command line do not
 # know the variables that newer ones heed.
@@ -87,14 +94,8 @@ known=(
   [writer]=${WRITER:-$(arn_of $kind writer)} [pruner]=${PRUNER:-$(arn_of $kind pruner)}
   [restorer]=${RESTORER:-$(arn_of $kind restorer)} [watcher]=${WATCHER:-$(arn_of $kind watcher)}
   [replicator]=$(arn_of role replicator) [trusted]=${TRUSTED:-arn:$partition:iam::$account:root}
-  [expire_days]=${EXPIRE_DAYS:-90} [lock_mode]=${LOCK_MODE:-COMPLIANCE} [lock_days]=${LOCK_DAYS:-30}
-  [lock_days_max]=${LOCK_DAYS_MAX:-400}
+  [expire_days]=$expire_days [lock_mode]=$lock_mode [lock_days]=$lock_days [lock_days_max]=$lock_days_max
 )
-for name in expire_days lock_days lock_days_max; do
-  [[ ${known[$name]} =~ ^[1-9][0-9]{0,4}$ ]] || fail "$name is a number of days, not '${known[$name]}'"
-done
-[ "${known[lock_days]}" -lt "${known[expire_days]}" ] || fail "LOCK_DAYS must be less than EXPIRE_DAYS, or nothing expires in time"
-case "${known[lock_mode]}" in COMPLIANCE | GOVERNANCE) ;; *) fail "LOCK_MODE is COMPLIANCE or GOVERNANCE" ;; esac
 
 # Identities. Their policies name keys and so come later, with policies.
 roles() {
@@ -129,19 +130,21 @@ make_users() {
 
 # Finds the keys by their alias; makes them if asked to.
 keys() {
-  local make=${1:-} region
-  for region in "$REGION" "$REPLICA_REGION"; do
-    if ! there "$region" kms describe-key --key-id "alias/$prefix"; then
-      [ "$make" = make ] || fail "there is no key alias/$prefix in $region yet: the step keys makes it"
-      local made
-      made=$(call "$region" kms create-key --description "backups of $NAME in $region" | jq -r .KeyMetadata.KeyId)
-      call "$region" kms create-alias --alias-name "alias/$prefix" --target-key-id "$made" >/dev/null
-      call "$region" kms enable-key-rotation --key-id "$made" >/dev/null
-      echo "key alias/$prefix in $region"
+  local make=${1:-} region name found
+  for name in key replica_key; do
+    region=$REGION
+    [ $name = key ] || region=$REPLICA_REGION
+    if found=$(call "$region" kms describe-key --key-id "alias/$prefix" 2>&1); then
+      known[$name]=$(jq -r .KeyMetadata.Arn <<<"$found")
+      continue
     fi
+    [[ $found == *NotFound* ]] || fail "$found"
+    [ "$make" = make ] || fail "there is no key alias/$prefix in $region yet: the step keys makes it"
+    known[$name]=$(call "$region" kms create-key --description "backups of $NAME in $region" | jq -r .KeyMetadata.Arn)
+    call "$region" kms create-alias --alias-name "alias/$prefix" --target-key-id "${known[$name]}" >/dev/null
+    call "$region" kms enable-key-rotation --key-id "${known[$name]##*/}" >/dev/null
+    echo "key alias/$prefix in $region"
   done
-  known[key]=$(call "$REGION" kms describe-key --key-id "alias/$prefix" | jq -r .KeyMetadata.Arn)
-  known[replica_key]=$(call "$REPLICA_REGION" kms describe-key --key-id "alias/$prefix" | jq -r .KeyMetadata.Arn)
 }
 
 for_bucket() {
@@ -218,7 +221,8 @@ bucket_policy() {
   local unknown='["WriteOnce", "NoOtherKey", "NoOtherEncryption", "LocksAreBounded"'
   case "${S3_URL:-}" in http://*) unknown+=', "TlsOnly"' ;; esac
   filled=$(jq -c --argjson unknown "$unknown]" --argjson granted "$granted" '.Statement |=
-    (map(select(.Sid as $sid | $unknown | index($sid) | not)) + $granted)' <<<"$filled")
+    (map(select(.Sid as $sid | $unknown | index($sid) | not)) + $granted |
+     map(.Action |= ([.] | flatten - ["s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"])))' <<<"$filled")
 }
 
 # Where identities have no policies, the bucket's says what each may do: what theirs would, as far as it is about this one.
