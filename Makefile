@@ -2,13 +2,17 @@
 JOBS ?= $(shell nproc)
 RELEASE := build/release
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test test-long test-sanitize lint bench fuzz install clean
+.PHONY: help deps deps-cloud build demo test test-long test-sanitize lint bench fuzz install clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install what building and testing need (root or sudo)
 	@tools/install-dependencies.sh build
+
+deps-cloud: # the services that the end-to-end tests start, and what of them Debian 12 does not have
+	@tools/install-dependencies.sh cloud
+	@tools/cloud/fetch.sh ceph-20.2 >/dev/null && tools/cloud/fetch.sh moto >/dev/null || true # the tests say it again
 
 build: deps ## build build/release/seawall
 	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
@@ -21,10 +25,10 @@ build-folder:
 demo: build ## the main job on real data, before your eyes, in two minutes
 	@tools/demo/run.sh $(RELEASE)/seawall
 
-test: build ## every suite once, at a bounded size
+test: build deps-cloud ## every suite once, at a bounded size
 	@ctest --preset release -j $(JOBS)
 
-test-long: build ## the same code with bigger numbers, then PostgreSQL 14 to 18: hours
+test-long: build deps-cloud ## the same code with bigger numbers, then PostgreSQL 14 to 18: hours
 	@SEAWALL_LONG=1 ctest --preset release -j $(JOBS) --timeout 86400
 	@tools/test-matrix.sh
 

@@ -26,6 +26,9 @@ seawall_archive(openssl libcrypto.a)                # SHA-256, from OpenSSL
 find_package(PostgreSQL REQUIRED)                   # libpq: SQL and the replication protocol; src/postgres/late_libpq.cc loads it
 seawall_library(pq ${CMAKE_DL_LIBS})
 target_include_directories(libraries_pq SYSTEM INTERFACE ${PostgreSQL_INCLUDE_DIRS})
+find_package(CURL REQUIRED)                         # HTTP and TLS; src/net/late_curl.cc loads it
+seawall_library(curl ${CMAKE_DL_LIBS})
+target_include_directories(libraries_curl SYSTEM INTERFACE ${CURL_INCLUDE_DIRS})
 seawall_archive(yaml libyaml-cpp.a)                 # the policy file, with line and column of each node
 find_package(date REQUIRED)                         # IANA time zones, which g++ 12's <chrono> does not have
 seawall_library(date date::date date::date-tz)
