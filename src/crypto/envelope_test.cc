@@ -127,14 +127,44 @@ TEST(Envelope, is_the_same_stream_however_it_is_split) {
     Sealer sealer(keys.generate(data_context(), {}), data_context(),
                   [&](ByteView sealed) { base::append(message, sealed); });
     pieces(plain, [&](ByteView piece) { sealer.write(piece); });
-    const Label label = some_label(plain.size());
-    const Bytes head = sealer.finish(label.content, label.nonce);
+    const Bytes head = sealer.finish(some_label(0));
     std::ranges::copy(head, message.begin());
     Bytes opened;
     Opener opener(keys, data_context(), [&](ByteView out) { base::append(opened, out); }, {});
     pieces(message, [&](ByteView piece) { opener.write(piece); });
     opener.finish();
     EXPECT_EQ(opened, plain);
+  }
+}
+
+TEST(Envelope, may_have_its_start_replaced_before_the_end) {
+  LocalKeyFile keys = new_key();
+  testing::Dice dice;
+  SCOPED_TRACE(dice.told());
+  constexpr uint64_t frame = envelope_frame_bytes;
+  for (const uint64_t held : {uint64_t{1}, uint64_t{144}, frame, frame + 1, 3 * frame}) {
+    for (const uint64_t size :
+         {uint64_t{0}, uint64_t{1}, held - 1, held, held + 1, frame - 1, frame, frame + 1,
+          2 * frame, 3 * frame, 3 * frame + 1, 5 * frame + 77}) {
+      Bytes plain = dice.noise(size);
+      Bytes message;
+      Sealer sealer(
+          keys.generate(data_context(), {}), data_context(),
+          [&](ByteView sealed) { base::append(message, sealed); }, held);
+      for (ByteView rest = plain; !rest.empty();) {
+        const ByteView piece = rest.first(std::min<size_t>(rest.size(), dice.between(1, 90'000)));
+        sealer.write(piece);
+        rest = rest.subspan(piece.size());
+      }
+      const Bytes start = dice.noise(std::min(size, held));
+      sealer.replace_start(start);
+      std::ranges::copy(start, plain.begin());
+      const Bytes head = sealer.finish(some_label(0));
+      EXPECT_LE(head.size(), Sealer::head_bytes_max(held));
+      std::ranges::copy(head, message.begin());
+      EXPECT_EQ(open(message, keys, data_context(), {}), plain) << held << " of " << size;
+      EXPECT_EQ(message.size(), FrameLayout::of_plain(size).stored_bytes());
+    }
   }
 }
 

@@ -4,18 +4,21 @@
 
 namespace crypto {
 
-AnyOf::AnyOf(std::vector<std::unique_ptr<KeyWrapper>> wrappers) : wrappers_(std::move(wrappers)) {
-  CHECK(!wrappers_.empty());
+AnyOf::AnyOf(std::vector<std::unique_ptr<KeyWrapper>> wrappers,
+             std::vector<std::unique_ptr<KeyWrapper>> retired)
+    : wrappers_(std::move(wrappers)), wrapping_(wrappers_.size()) {
+  CHECK(wrapping_ > 0);
+  for (std::unique_ptr<KeyWrapper>& old : retired) wrappers_.push_back(std::move(old));
 }
 
 DataKey AnyOf::generate(const EncryptionContext& context, std::stop_token stop) {
   DataKey key = wrappers_.front()->generate(context, stop);
-  for (size_t i = 1; i < wrappers_.size(); ++i) wrappers_[i]->add_wrapping(key, context, stop);
+  for (size_t i = 1; i < wrapping_; ++i) wrappers_[i]->add_wrapping(key, context, stop);
   return key;
 }
 
 void AnyOf::add_wrapping(DataKey& key, const EncryptionContext& context, std::stop_token stop) {
-  for (const auto& wrapper : wrappers_) wrapper->add_wrapping(key, context, stop);
+  for (size_t i = 0; i < wrapping_; ++i) wrappers_[i]->add_wrapping(key, context, stop);
 }
 
 std::optional<SecretKey> AnyOf::unwrap(std::span<const EncryptedDataKey> wrapped,

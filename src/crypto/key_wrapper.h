@@ -48,11 +48,13 @@ struct KeyWrapper {
   virtual std::string describe() const = 0;
 };
 
-// Several recipients: the first generates, the others wrap what it made; any of them opens.
+// Several recipients: the first generates, the others wrap what it made; any of them opens, and so
+// do keys of before, which wrap nothing new.
 class AnyOf : public KeyWrapper {
  public:
-  // CHECKs that there is at least one.
-  explicit AnyOf(std::vector<std::unique_ptr<KeyWrapper>> wrappers);
+  // CHECKs that there is at least one that wraps.
+  explicit AnyOf(std::vector<std::unique_ptr<KeyWrapper>> wrappers,
+                 std::vector<std::unique_ptr<KeyWrapper>> retired = {});
 
   DataKey generate(const EncryptionContext& context, std::stop_token stop) override;
   void add_wrapping(DataKey& key, const EncryptionContext& context, std::stop_token stop) override;
@@ -62,7 +64,8 @@ class AnyOf : public KeyWrapper {
   std::string describe() const override;
 
  private:
-  std::vector<std::unique_ptr<KeyWrapper>> wrappers_;
+  std::vector<std::unique_ptr<KeyWrapper>> wrappers_;  // those that wrap first
+  size_t wrapping_;                                    // how many of them do
 };
 
 }  // namespace crypto

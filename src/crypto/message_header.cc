@@ -13,7 +13,7 @@ using base::ErrorKind;
 namespace {
 constexpr size_t field_max = 65'535;
 constexpr std::string_view label_info = "label";
-constexpr size_t label_bytes = 44;  // without the zeros behind it
+constexpr size_t label_bytes = 60;  // without the zeros behind it
 constexpr std::string_view reserved_prefix = "aws-crypto-";
 constexpr std::string_view public_key_name = "aws-crypto-public-key";
 constexpr std::byte framed{2};
@@ -220,7 +220,7 @@ std::optional<Label> find_label(const MessageHeader& header) {
   if (base::as_text(at->info) != label_info || bytes.size() < label_bytes) {
     throw corrupt("the message's label is not as it should be");
   }
-  const uint32_t format = load_big<uint32_t>(bytes.data() + 40);
+  const uint32_t format = load_big<uint32_t>(bytes.data() + 56);
   if (format > envelope_format) {
     throw base::Error(
         ErrorKind::invalid,
@@ -233,8 +233,9 @@ std::optional<Label> find_label(const MessageHeader& header) {
   }
   Label label;
   std::copy_n(bytes.begin(), 16, label.content.bytes.begin());
-  std::copy_n(bytes.begin() + 16, 16, label.nonce.begin());
-  label.plain_bytes = load_big<uint64_t>(bytes.data() + 32);
+  std::copy_n(bytes.begin() + 16, 16, label.name.bytes.begin());
+  std::copy_n(bytes.begin() + 32, 16, label.nonce.begin());
+  label.plain_bytes = load_big<uint64_t>(bytes.data() + 48);
   return label;
 }
 
@@ -255,9 +256,10 @@ EncryptedDataKey label_entry(const Label& label, const MessageHeader& header, si
                          .info = base::to_bytes(label_info),
                          .ciphertext = base::Bytes(body_bytes - taken)};
   std::ranges::copy(label.content.bytes, entry.ciphertext.begin());
-  std::ranges::copy(label.nonce, entry.ciphertext.begin() + 16);
-  store_big(entry.ciphertext.data() + 32, label.plain_bytes);
-  store_big(entry.ciphertext.data() + 40, envelope_format);
+  std::ranges::copy(label.name.bytes, entry.ciphertext.begin() + 16);
+  std::ranges::copy(label.nonce, entry.ciphertext.begin() + 32);
+  store_big(entry.ciphertext.data() + 48, label.plain_bytes);
+  store_big(entry.ciphertext.data() + 56, envelope_format);
   return entry;
 }
 

@@ -45,7 +45,8 @@ struct EncryptedDataKey {
 
 // What is known of an object without its key: the entry that is no data key.
 struct Label {
-  Digest content;  // keyed digest of the plaintext
+  Digest content;  // which content this is; zeros where that is not told
+  Digest name;     // of the object that the message was sealed for
   WriterNonce nonce{};
   uint64_t plain_bytes = 0;
   bool operator==(const Label&) const = default;

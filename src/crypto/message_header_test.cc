@@ -137,11 +137,11 @@ TEST(Label, is_refused_unless_it_is_as_format_1_says) {
   EXPECT_TRUE(with([](auto&) {}));
   EXPECT_ERROR(corrupt, with([](auto& keys) { keys.push_back(keys[1]); }));
   EXPECT_ERROR(corrupt, with([](auto& keys) { keys[1].ciphertext.back() = std::byte{1}; }));
-  EXPECT_ERROR(corrupt, with([](auto& keys) { keys[1].ciphertext[44] = std::byte{1}; }));
-  EXPECT_ERROR(corrupt, with([](auto& keys) { keys[1].ciphertext.resize(43); }));
+  EXPECT_ERROR(corrupt, with([](auto& keys) { keys[1].ciphertext[60] = std::byte{1}; }));
+  EXPECT_ERROR(corrupt, with([](auto& keys) { keys[1].ciphertext.resize(59); }));
   EXPECT_ERROR(corrupt, with([](auto& keys) { keys[1].info.clear(); }));
-  EXPECT_ERROR(corrupt, with([](auto& keys) { keys[1].ciphertext[43] = std::byte{0}; }));
-  EXPECT_ERROR(invalid, with([](auto& keys) { keys[1].ciphertext[43] = std::byte{2}; }));
+  EXPECT_ERROR(corrupt, with([](auto& keys) { keys[1].ciphertext[59] = std::byte{0}; }));
+  EXPECT_ERROR(invalid, with([](auto& keys) { keys[1].ciphertext[59] = std::byte{2}; }));
 }
 
 TEST(Recipients, are_told_without_bytes_that_a_terminal_obeys) {
@@ -151,8 +151,8 @@ TEST(Recipients, are_told_without_bytes_that_a_terminal_obeys) {
             "aws-kms arn:x, a b");
 }
 
-// RFC 5869 has no vectors for SHA-512: the inputs of its first one, computed with Python's hmac. The
-// published message checks the rest.
+// RFC 5869 has no vectors for SHA-512: the inputs of its first one, computed with Python's hmac.
+// The published message checks the rest.
 TEST(Hkdf, agrees_with_another_implementation) {
   const Bytes secret(22, std::byte{0x0b});
   const Bytes salt = base::from_hex("000102030405060708090a0b0c");
