@@ -11,6 +11,9 @@ using base::Json;
 
 constexpr const char* duration_pattern = "^[0-9]+[smhdwy]$";
 
+constexpr const char* key_pattern =
+    "^(env:[A-Za-z_]|file:/|aws-kms:|vault:.+/|alias/|arn:aws|mrk-|[0-9a-fA-F]{8}-)";
+
 Json describe(const Field& field);
 
 Json section(const std::vector<Field>& fields) {
@@ -72,7 +75,13 @@ Json shape(const Field& field) {
     case FieldType::zone:
       return text("^[A-Za-z0-9_+/-]+$");
     case FieldType::place:
-      return text("^file:///.+$");
+      return text("^(file:///.+|s3://[a-z0-9.-]{3,63}(/.*)?)$");
+    case FieldType::endpoint:
+      return text("^https?://[^@?#]+$");
+    case FieldType::key:
+      return text(key_pattern);
+    case FieldType::keys:
+      return {{"type", "array"}, {"items", text(key_pattern)}};
     case FieldType::connection:
       return text("^(postgres(ql)?://|env:[A-Za-z_]|file:/)");
     case FieldType::path:

@@ -72,7 +72,7 @@ std::string Place::url() const {
 
 Place parse_place(std::string_view url) {
   if (url.size() > url_bytes_max || std::ranges::any_of(url, is_control)) {
-    throw misfit(url, "is not a place", "write file:///absolute/path");
+    throw misfit(url, "is not a place", "write file:///absolute/path or s3://bucket/prefix");
   }
   if (url.starts_with(file_scheme)) {
     const std::string_view path = url.substr(file_scheme.size());
@@ -95,16 +95,13 @@ Place parse_place(std::string_view url) {
   if (url.starts_with('/')) {
     throw misfit(url, "is a path, not a URL", fmt::format("did you mean 'file://{}'?", url));
   }
-  throw misfit(url, "is not a place", "write file:///absolute/path");
+  throw misfit(url, "is not a place", "write file:///absolute/path or s3://bucket/prefix");
 }
 
-Place parse_carried_place(std::string_view url) {
+Place parse_store(std::string_view url) {
   Place place = parse_place(url);
-  if (place.kind == Place::Kind::s3) {
-    throw misfit(url, "is in S3, which is not carried by this build yet",
-                 "write file:///absolute/path, and name the bucket under 'uncovered:'");
-  }
-  if (place.path == "/") throw misfit(url, "is the root of the file system", "name a folder in it");
+  if (place.kind == Place::Kind::file && place.path == "/")
+    throw misfit(url, "is the root of the file system", "name a folder in it");
   return place;
 }
 

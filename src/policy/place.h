@@ -22,9 +22,8 @@ struct Place {
 // ".." is refused, as what it means depends on links.
 Place parse_place(std::string_view url);
 
-// As parse_place; what is not carried by this build yet (s3://) is invalid too, and the message
-// says so.
-Place parse_carried_place(std::string_view url);
+// As parse_place; all of the file system is invalid too.
+Place parse_store(std::string_view url);
 
 // Whether they are the same, or one lies inside the other.
 bool overlap(const Place& one, const Place& other);

@@ -25,13 +25,10 @@ TEST(Place, refuses_what_is_no_place) {
             "did you mean 'file:///backup'?");
 }
 
-TEST(Place, in_s3_is_known_but_not_carried_yet) {
-  const base::Error failure =
-      error_of([] { (void)parse_carried_place("s3://breezycorp-backups-ap-southeast-1"); });
-  EXPECT_NE(failure.message().find("not carried by this build yet"), std::string::npos);
-  EXPECT_EQ(error_of([] { (void)parse_carried_place("file:///"); }).kind(),
-            base::ErrorKind::invalid);
-  EXPECT_EQ(parse_carried_place("file:///backup").path, "/backup");
+TEST(Place, of_a_store_is_no_whole_file_system) {
+  EXPECT_EQ(error_of([] { (void)parse_store("file:///"); }).kind(), base::ErrorKind::invalid);
+  EXPECT_EQ(parse_store("file:///backup").path, "/backup");
+  EXPECT_EQ(parse_store("s3://breezycorp-backups-ap-southeast-1").path, "/");
 }
 
 TEST(Place, overlaps_with_what_is_inside_it) {

@@ -31,6 +31,9 @@ class Section {
     CHECK(!otherwise.empty());
     return otherwise;
   }
+  std::optional<std::string> text_if_given(std::string_view key) const {
+    return has(key) ? std::optional(text(key)) : std::nullopt;
+  }
   int integer(std::string_view key) const {
     const std::string& digits = text(key);
     int number = 0;
@@ -154,13 +157,118 @@ Pitr read_pitr(const Section& section) {
   return pitr;
 }
 
+std::vector<KeySource> read_keys(const std::vector<YamlValue>& items) {
+  std::vector<KeySource> keys;
+  for (const YamlValue& item : items) keys.push_back(parse_key(item.text));
+  return keys;
+}
+
+Encryption read_encryption(const Section& section) {
+  Encryption encryption;
+  encryption.key = parse_key(section.text("key"));
+  encryption.also = read_keys(section.items("also"));
+  encryption.retired = read_keys(section.items("retired"));
+  return encryption;
+}
+
+Reach read_reach(const Section& section) {
+  return {.endpoint = section.text_if_given("endpoint"),
+          .region = section.text_if_given("region"),
+          .profile = section.text_if_given("profile")};
+}
+
+S3 read_s3(const Section& section) {
+  const std::string& addressing = section.text("addressing");
+  return {.reach = read_reach(section),
+          .addressing = addressing == "path"      ? Addressing::path
+                        : addressing == "virtual" ? Addressing::virtual_host
+                                                  : Addressing::automatic,
+          .ca_file = section.text_if_given("ca_file"),
+          .parts_max = section.integer("parts_max")};
+}
+
+DumpEncryption read_dump_encryption(const std::string& path, const Section& section,
+                                    const Place& store) {
+  DumpEncryption encryption{read_encryption(section)};
+  if (section.text("mode") == "client") return encryption;
+  encryption.mode = DumpEncryptionMode::sse_kms;
+  if (store.kind != Place::Kind::s3) {
+    throw section.error_at("mode",
+                           fmt::format("{}.mode is sse-kms, but its store is a folder", path),
+                           "mode: client seals on this host, for any store");
+  }
+  const bool aws = encryption.key.kind == KeySource::Kind::aws_kms ||
+                   encryption.key.kind == KeySource::Kind::environment;
+  if (!aws || !encryption.also.empty()) {
+    throw section.error_at(aws ? "also" : "key",
+                           fmt::format("{}: with sse-kms the service takes one AWS KMS key", path),
+                           "name one, or write mode: client");
+  }
+  return encryption;
+}
+
+Lock read_lock(const std::string& path, const Section& section, const DumpTier& dump) {
+  const Lock lock{
+      .mode = section.text("mode") == "compliance" ? LockMode::compliance : LockMode::governance,
+      .duration = section.duration("for")};
+  if (dump.store.kind != Place::Kind::s3) {
+    throw section.error_at("", fmt::format("{} needs a bucket: a folder cannot be locked", path),
+                           "take it out, or keep the dumps in s3://");
+  }
+  if (lock.duration >= dump.tier.retain) {
+    throw section.error_at(
+        "for",
+        fmt::format("{}.for of {} is not shorter than the retention of {}", path,
+                    describe_duration(lock.duration), describe_duration(dump.tier.retain)),
+        "what is locked cannot expire: lock for less");
+  }
+  return lock;
+}
+
+Replica read_replica(const std::string& path, const Section& section, const DumpTier& dump) {
+  Replica replica;
+  replica.store = parse_store(section.text("store"));
+  replica.reach = read_reach(section);
+  replica.by = section.text("by") == "store" ? Copier::store : Copier::seawall;
+  replica.within = section.duration("within");
+  if (section.has("key")) replica.key = parse_key(section.text("key"));
+  try {
+    require_apart(dump.store, replica.store);
+  } catch (const base::Error& failure) {
+    throw section.error_at("store", fmt::format("{}.store: {}", path, failure.message()),
+                           failure.hint());
+  }
+  if (dump.encryption && !replica.key) {
+    throw section.error_at("", fmt::format("{} has no key of its own", path),
+                           "a copy that needs the first region's key is lost with it: add key: "
+                           "env:BACKUP_KMS_REPLICA_KEY_ID");
+  }
+  if (!dump.encryption && replica.key) {
+    throw section.error_at("key",
+                           fmt::format("{}.key is of no use: the dumps are not encrypted", path),
+                           "add encryption to the tier, or take the key out");
+  }
+  if (replica.by == Copier::store && replica.store.kind != Place::Kind::s3) {
+    throw section.error_at("by",
+                           fmt::format("{}.by is store, but a folder replicates nothing", path),
+                           "write by: seawall");
+  }
+  return replica;
+}
+
 DumpTier read_dump_tier(const std::string& path, const std::string& name, const Section& section) {
-  DumpTier dump{.tier = read_tier(path, name, section),
-                .store = parse_carried_place(section.text("store")),
-                .roles_with_passwords = section.text("roles_with_passwords") == "true"};
+  DumpTier dump;
+  dump.tier = read_tier(path, name, section);
+  dump.store = parse_store(section.text("store"));
+  dump.roles_with_passwords = section.text("roles_with_passwords") == "true";
   if (const auto options = section.section("options")) {
     dump.options.compress = options->integer("compress");
   }
+  if (const auto encryption = section.section("encryption"))
+    dump.encryption = read_dump_encryption(path + ".encryption", *encryption, dump.store);
+  if (const auto lock = section.section("lock")) dump.lock = read_lock(path + ".lock", *lock, dump);
+  if (const auto replica = section.section("replica"))
+    dump.replica = read_replica(path + ".replica", *replica, dump);
   return dump;
 }
 
@@ -205,17 +313,33 @@ void require_places_apart(const Section& root, const Policy& policy) {
   const auto dumps = root.section("layers")->tiers("dumps");
   for (size_t i = 0; i < dumps.size(); ++i) {
     const auto& [name, section] = dumps[i];
-    uses.push_back(
-        {"layers.dumps." + name + ".store", policy.layers.dumps[i].store, section, "store"});
+    const DumpTier& dump = policy.layers.dumps[i];
+    uses.push_back({"layers.dumps." + name + ".store", dump.store, section, "store"});
+    if (dump.replica) {
+      uses.push_back({"layers.dumps." + name + ".replica.store", dump.replica->store,
+                      *section.section("replica"), "store"});
+    }
   }
   for (size_t later = 1; later < uses.size(); ++later) {
     for (size_t earlier = 0; earlier < later; ++earlier) {
-      if (!overlap(uses[earlier].place, uses[later].place)) continue;
-      throw uses[later].section.error_at(
-          uses[later].key,
-          fmt::format("{} and {} share a place: {} and {}", uses[later].path, uses[earlier].path,
-                      uses[later].place.path, uses[earlier].place.path),
-          "give each a folder of its own, none inside another");
+      const Place& one = uses[earlier].place;
+      const Place& other = uses[later].place;
+      if (overlap(one, other)) {
+        throw uses[later].section.error_at(
+            uses[later].key,
+            fmt::format("{} and {} share a place: {} and {}", uses[later].path, uses[earlier].path,
+                        other.path, one.path),
+            "give each a folder of its own, none inside another");
+      }
+      // Lifecycle rules, locks and what a credential may do are a bucket's, not a prefix's.
+      if (one.kind == Place::Kind::s3 && other.kind == Place::Kind::s3 && one.root == other.root) {
+        throw uses[later].section.error_at(
+            uses[later].key,
+            fmt::format("{} and {} share the bucket {}", uses[later].path, uses[earlier].path,
+                        one.root),
+            "what expires, is locked and may be written is decided for a bucket: give each its "
+            "own");
+      }
     }
   }
 }
@@ -233,17 +357,28 @@ void require_flush_within_rpo(const Section& root, const Policy& policy) {
       fmt::format("allow at most {}", print_duration(*policy.objectives.rpo)));
 }
 
+Repository read_repository(const Section& section) {
+  Repository repository;
+  repository.store = parse_store(section.text("store"));
+  repository.compress_level = section.integer("compress_level");
+  if (const auto encryption = section.section("encryption"))
+    repository.encryption = read_encryption(*encryption);
+  return repository;
+}
+
 Policy read_policy(const Section& root) {
-  const Section repository = *root.section("repository");
-  Policy policy{
-      .name = root.text("name"),
-      .timezone = Zone::named(root.text("timezone")),
-      .database = read_database(*root.section("database")),
-      .repository = {.store = parse_carried_place(repository.text("store")),
-                     .compress_level = repository.integer("compress_level")},
-      .layers = read_layers(*root.section("layers")),
-      .uncovered = root.notes("uncovered"),
-  };
+  // Each part on its own: g++ 12 destroys members twice when a later initialiser throws.
+  Zone zone = Zone::named(root.text("timezone"));
+  Database database = read_database(*root.section("database"));
+  Repository repository = read_repository(*root.section("repository"));
+  Layers layers = read_layers(*root.section("layers"));
+  Policy policy{.name = root.text("name"),
+                .timezone = std::move(zone),
+                .database = std::move(database),
+                .repository = std::move(repository),
+                .layers = std::move(layers),
+                .uncovered = root.notes("uncovered")};
+  if (const auto s3 = root.section("s3")) policy.s3 = read_s3(*s3);
   if (const auto exclude = root.section("exclude")) {
     for (const YamlValue& item : exclude->items("rows_of")) {
       policy.exclude.rows_of.push_back(TablePattern::parse(item.text));

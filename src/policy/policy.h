@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "policy/calendar.h"
 #include "policy/connection_source.h"
+#include "policy/key_source.h"
 #include "policy/place.h"
 #include "policy/table_pattern.h"
 #include "policy/zone.h"
@@ -36,9 +37,32 @@ struct Database {
   std::optional<std::string> data_directory;  // absolute
 };
 
+// How a bucket is reached; what is not given follows AWS's usual settings.
+struct Reach {
+  std::optional<std::string> endpoint;
+  std::optional<std::string> region;
+  std::optional<std::string> profile;
+};
+
+enum class Addressing { automatic, path, virtual_host };
+
+struct S3 {
+  Reach reach;
+  Addressing addressing = Addressing::automatic;
+  std::optional<std::string> ca_file;  // absolute
+  int parts_max = 10000;
+};
+
+struct Encryption {
+  KeySource key;                   // seals
+  std::vector<KeySource> also;     // open what it seals, too
+  std::vector<KeySource> retired;  // open what they sealed
+};
+
 struct Repository {
   Place store;
   int compress_level = 2;  // zstd
+  std::optional<Encryption> encryption;
 };
 
 struct Receive {
@@ -66,10 +90,37 @@ struct DumpOptions {
   int compress = 9;  // pg_dump --compress; the format is custom, without owners and privileges
 };
 
+enum class LockMode { governance, compliance };
+
+struct Lock {
+  LockMode mode = LockMode::governance;
+  base::Duration duration{};  // shorter than the tier's retention
+};
+
+enum class Copier { seawall, store };
+
+// A copy in another region.
+struct Replica {
+  Place store;
+  Reach reach;
+  std::optional<KeySource> key;  // given where the dumps are encrypted
+  Copier by = Copier::seawall;
+  base::Duration within{};
+};
+
+enum class DumpEncryptionMode { client, sse_kms };
+
+struct DumpEncryption : Encryption {
+  DumpEncryptionMode mode = DumpEncryptionMode::client;
+};
+
 struct DumpTier {
   Tier tier;
   Place store;
   DumpOptions options;
+  std::optional<DumpEncryption> encryption;
+  std::optional<Lock> lock;
+  std::optional<Replica> replica;
   bool roles_with_passwords = false;  // of the globals recorded beside a dump
 };
 
@@ -103,6 +154,7 @@ struct Policy {
   std::string name;
   Zone timezone;
   Database database;
+  S3 s3;
   Repository repository;
   Layers layers;
   Exclusions exclude;

@@ -83,9 +83,64 @@ INSTANTIATE_TEST_SUITE_P(
              "retention by tag.)",
              "uncovered"},
         Case{"      at: 03:30", "      replica: x\n      at: 03:30",
-             "f:18:7: 'layers.dumps.nightly.replica' is not carried by this build yet (A copy of "
-             "each dump in another region.)",
-             "uncovered"}),
+             "f:18:16: layers.dumps.nightly.replica is a text (allowed: keys: store, key, by, "
+             "within, endpoint, region, profile)",
+             ""}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    of_buckets, PolicyErrors,
+    testing::Values(
+        Case{"file:///backup/dumps", "s3://a-dumps\n      lock: { mode: governance, for: 90d }",
+             "f:21:38: layers.dumps.nightly.lock.for of 90 days is not shorter than the retention "
+             "of 90 days",
+             "lock for less"},
+        Case{"file:///backup/dumps",
+             "file:///backup/dumps\n      lock: { mode: governance, for: 9d }",
+             "f:21:13: layers.dumps.nightly.lock needs a bucket: a folder cannot be locked",
+             "s3://"},
+        Case{"file:///backup/dumps",
+             "file:///backup/dumps\n      encryption: { mode: sse-kms, key: env:A }",
+             "f:21:27: layers.dumps.nightly.encryption.mode is sse-kms, but its store is a folder",
+             "mode: client"},
+        Case{"file:///backup/dumps",
+             "s3://a-dumps\n      encryption: { mode: sse-kms, key: file:/a }",
+             "f:21:41: layers.dumps.nightly.encryption: with sse-kms the service takes one AWS KMS "
+             "key",
+             "mode: client"},
+        Case{"file:///backup/dumps",
+             "s3://a-dumps\n      encryption: { mode: sse-kms, key: env:A, also: [env:B] }",
+             "f:21:54: layers.dumps.nightly.encryption: with sse-kms the service takes one AWS KMS "
+             "key",
+             "mode: client"},
+        Case{
+            "file:///backup/dumps",
+            "s3://dumps-us-east-1\n      replica: { store: s3://copies-us-east-1 }",
+            "f:21:25: layers.dumps.nightly.replica.store: 's3://copies-us-east-1' is in the region "
+            "of its source, us-east-1",
+            "another one"},
+        Case{"file:///backup/dumps",
+             "s3://dumps-us-east-1\n      encryption: { key: env:A }\n      replica: { store: "
+             "s3://copies-us-east-2 }",
+             "f:22:16: layers.dumps.nightly.replica has no key of its own",
+             "BACKUP_KMS_REPLICA_KEY_ID"},
+        Case{"file:///backup/dumps",
+             "s3://dumps-us-east-1\n      replica: { store: s3://copies-us-east-2, key: env:A }",
+             "f:21:53: layers.dumps.nightly.replica.key is of no use: the dumps are not encrypted",
+             "take the key out"},
+        Case{"file:///backup/dumps",
+             "s3://dumps-us-east-1\n      replica: { store: file:///copies, by: store }",
+             "f:21:45: layers.dumps.nightly.replica.by is store, but a folder replicates nothing",
+             "by: seawall"},
+        Case{
+            "store: file:///backup/repository\nlayers:\n  pitr:\n    retain: 7d\n  snapshots:\n    "
+            "nightly:\n      at: 03:00\n      retain: 30d\n  dumps:\n    nightly:\n      at: "
+            "03:30\n  "
+            "    retain: 90d\n      store: file:///backup/dumps",
+            "store: s3://one/a\nlayers:\n  dumps:\n    nightly:\n      at: 03:30\n      retain: "
+            "90d\n      store: s3://one/b",
+            "f:14:14: layers.dumps.nightly.store and repository.store share the bucket one",
+            "give each its own"}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -143,11 +198,27 @@ INSTANTIATE_TEST_SUITE_P(
              "f:6:19: database.data_directory: 'data' is not an absolute path (allowed: an "
              "absolute path)",
              ""},
-        Case{"file:///backup/repository", "s3://breezycorp",
-             "f:8:10: repository.store: 's3://breezycorp' is in S3, which is not carried by this "
-             "build yet (allowed: a place such as "
-             "file:///var/backups/app)",
-             "uncovered"},
+        Case{"file:///backup/repository", "file:///",
+             "f:8:10: repository.store: 'file:///' is the root of the file system (allowed: a "
+             "place such as file:///var/backups/app or s3://bucket/prefix)",
+             "name a folder"},
+        Case{"file:///backup/repository", "s3://B",
+             "f:8:10: repository.store: 's3://B' names no bucket (allowed: a place such as "
+             "file:///var/backups/app or s3://bucket/prefix)",
+             "write s3://bucket"},
+        Case{"name: app", "name: app\ns3: { endpoint: s3.example.net }",
+             "f:3:17: s3.endpoint: 's3.example.net' is not the address of a service (allowed: "
+             "https://host or http://host:port)",
+             ""},
+        Case{"file:///backup/repository", "s3://a-bucket\n  encryption: { key: backup }",
+             "f:9:22: repository.encryption.key: 'backup' is not a key (allowed: env:NAME, "
+             "file:/path, aws-kms:KEY or vault:MOUNT/KEY)",
+             "aws-kms:KEY"},
+        Case{
+            "file:///backup/repository", "s3://a-bucket\n  encryption: { key: env:A, also: [b] }",
+            "f:9:36: repository.encryption.also: 'b' is not a key (allowed: a list of keys such as "
+            "[env:BACKUP_KMS_KEY_ID])",
+            ""},
         Case{"      store: file:///backup/dumps",
              "      store: file:///backup/dumps\n      roles_with_passwords: yes",
              "f:21:29: layers.dumps.nightly.roles_with_passwords: 'yes' is not true or false "

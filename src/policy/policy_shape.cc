@@ -9,6 +9,7 @@
 #include "policy/calendar.h"
 #include "policy/connection_source.h"
 #include "policy/duration.h"
+#include "policy/key_source.h"
 #include "policy/place.h"
 #include "policy/spelling.h"
 #include "policy/table_pattern.h"
@@ -71,6 +72,15 @@ void require_boolean(const Field& field, const YamlValue& value) {
                meant == others.end() ? "" : fmt::format("did you mean '{}'?", meant->second));
 }
 
+void require_endpoint(const std::string& text) {
+  const size_t scheme = text.find("://");
+  const std::string_view host =
+      scheme == std::string::npos ? "" : std::string_view(text).substr(scheme + 3);
+  const bool fits = (text.starts_with("https://") || text.starts_with("http://")) &&
+                    !host.empty() && host.find_first_of("@?# \t\r\n") == std::string_view::npos;
+  if (!fits) throw misfit(fmt::format("{} is not the address of a service", shown(text)));
+}
+
 // A value that is one text. Throws invalid, without the position.
 void require_scalar(const Field& field, const YamlValue& value) {
   const std::string& text = value.text;
@@ -95,7 +105,12 @@ void require_scalar(const Field& field, const YamlValue& value) {
       (void)Zone::named(text);
       return;
     case FieldType::place:
-      (void)parse_carried_place(text);
+      (void)parse_store(text);
+      return;
+    case FieldType::endpoint:
+      return require_endpoint(text);
+    case FieldType::key:
+      (void)parse_key(text);
       return;
     case FieldType::connection:
       (void)parse_connection(text);
@@ -131,13 +146,11 @@ class ShapeCheck {
         for (const YamlValue& note : value.items) check_section(note, field, path);
         return;
       case FieldType::patterns:
-        require_kind(value, YamlValue::Kind::list, allowed(field), path);
-        for (const YamlValue& item : value.items) {
-          require_kind(item, YamlValue::Kind::scalar, "a table pattern such as public.sessions",
-                       path);
-          at(item, field, path, [&] { (void)TablePattern::parse(item.text); });
-        }
-        return;
+        return check_list(value, field, path, "a table pattern such as public.sessions",
+                          [](const std::string& text) { (void)TablePattern::parse(text); });
+      case FieldType::keys:
+        return check_list(value, field, path, "a key such as env:BACKUP_KMS_KEY_ID",
+                          [](const std::string& text) { (void)parse_key(text); });
       default:
         require_kind(value, YamlValue::Kind::scalar, allowed(field), path);
         at(value, field, path, [&] { require_scalar(field, value); });
@@ -145,6 +158,15 @@ class ShapeCheck {
   }
 
  private:
+  void check_list(const YamlValue& value, const Field& field, const std::string& path,
+                  std::string_view wanted, void (*check_item)(const std::string&)) {
+    require_kind(value, YamlValue::Kind::list, allowed(field), path);
+    for (const YamlValue& item : value.items) {
+      require_kind(item, YamlValue::Kind::scalar, wanted, path);
+      at(item, field, path, [&] { check_item(item.text); });
+    }
+  }
+
   void check_section(const YamlValue& value, const Field& field, const std::string& path) {
     require_kind(value, YamlValue::Kind::map, allowed_keys(field), path);
     require_each_once(value, path);

@@ -80,6 +80,54 @@ TEST(Policy, carries_every_key) {
   EXPECT_EQ(policy.uncovered[0].what, "uploads");
 }
 
+constexpr std::string_view in_buckets = R"(version: 1
+name: breezycorp
+timezone: Asia/Singapore
+database: { url: postgresql:///app }
+s3: { endpoint: "https://s3.example.net:8443", region: ap-southeast-1, addressing: path, ca_file: /ca.pem, parts_max: 1000 }
+repository:
+  store: s3://breezycorp-repository-ap-southeast-1/app
+  encryption: { key: env:BACKUP_KMS_KEY_ID, also: [file:/etc/seawall/recovery.key], retired: [alias/old] }
+layers:
+  dumps:
+    nightly:
+      at: "03:30"
+      retain: 90d
+      store: s3://breezycorp-backups-ap-southeast-1
+      encryption: { mode: sse-kms, key: env:BACKUP_KMS_KEY_ID }
+      lock: { mode: governance, for: 30d }
+      replica:
+        store: s3://breezycorp-backups-ap-northeast-1
+        key: env:BACKUP_KMS_REPLICA_KEY_ID
+        by: store
+        within: 30m
+        profile: replica
+)";
+
+TEST(Policy, keeps_things_in_buckets) {
+  const Policy policy = parse(in_buckets, "seawall.yaml");
+  EXPECT_EQ(policy.s3.reach.endpoint, "https://s3.example.net:8443");
+  EXPECT_EQ(policy.s3.reach.region, "ap-southeast-1");
+  EXPECT_EQ(policy.s3.reach.profile, std::nullopt);
+  EXPECT_EQ(policy.s3.addressing, Addressing::path);
+  EXPECT_EQ(policy.s3.ca_file, "/ca.pem");
+  EXPECT_EQ(policy.s3.parts_max, 1000);
+  EXPECT_EQ(policy.repository.store.url(), "s3://breezycorp-repository-ap-southeast-1/app");
+  const Encryption& encryption = *policy.repository.encryption;
+  EXPECT_EQ(print_key(encryption.key), "env:BACKUP_KMS_KEY_ID");
+  EXPECT_EQ(print_key(encryption.also.at(0)), "file:/etc/seawall/recovery.key");
+  EXPECT_EQ(print_key(encryption.retired.at(0)), "aws-kms:alias/old");
+  const DumpTier& dumps = policy.layers.dumps.at(0);
+  EXPECT_EQ(dumps.encryption->mode, DumpEncryptionMode::sse_kms);
+  EXPECT_EQ(dumps.lock->mode, LockMode::governance);
+  EXPECT_EQ(dumps.lock->duration, 30 * one_day);
+  EXPECT_EQ(dumps.replica->store.root, "breezycorp-backups-ap-northeast-1");
+  EXPECT_EQ(print_key(*dumps.replica->key), "env:BACKUP_KMS_REPLICA_KEY_ID");
+  EXPECT_EQ(dumps.replica->by, Copier::store);
+  EXPECT_EQ(dumps.replica->within, minutes{30});
+  EXPECT_EQ(dumps.replica->reach.profile, "replica");
+}
+
 TEST(Policy, fills_in_what_is_not_said) {
   const Policy policy = parse(least, "seawall.yaml");
   EXPECT_EQ(policy.repository.compress_level, 2);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "policy/schema_stores.h"
+
 namespace policy {
 
 namespace {
@@ -97,26 +99,6 @@ Field database_field() {
                .example = "/var/lib/postgresql/15/main"}}};
 }
 
-Field repository_field() {
-  return {.name = "repository",
-          .doc = "Where snapshots, WAL and the records of all runs are kept.",
-          .required = true,
-          .fields = {{.name = "store",
-                      .type = FieldType::place,
-                      .doc = "A folder of its own, on other disks than the database.",
-                      .example = "file:///var/backups/seawall/repository",
-                      .required = true},
-                     {.name = "compress_level",
-                      .type = FieldType::integer,
-                      .doc = "zstd's level for snapshots.",
-                      .example = "2",
-                      .default_value = "2",
-                      .least = 1,
-                      .most = 19},
-                     not_carried("encryption",
-                                 "Encryption of every object with a customer-managed key.")}};
-}
-
 Field pitr_field() {
   return {
       .name = "pitr",
@@ -183,7 +165,8 @@ Field dumps_field() {
               {at_field(true)},
               {{.name = "store",
                 .type = FieldType::place,
-                .doc = "A folder for the dumps of this tier alone, apart from the repository.",
+                .doc = "A folder or bucket for the dumps of this tier alone, apart from the "
+                       "repository.",
                 .example = "file:///var/backups/seawall/dumps",
                 .required = true},
                std::move(options),
@@ -192,8 +175,9 @@ Field dumps_field() {
                 .doc = "Whether the roles recorded beside a dump keep their password hashes.",
                 .example = "false",
                 .default_value = "false"},
-               not_carried("replica", "A copy of each dump in another region."),
-               not_carried("encryption", "Encryption of the dumps with a customer-managed key.")}),
+               dump_encryption_field(),
+               lock_field(),
+               replica_field()}),
           .most = name_letters_max,
           .dashes = true};
 }
@@ -249,6 +233,7 @@ Field build_schema() {
            .example = "Asia/Singapore",
            .required = true},
           database_field(),
+          s3_field(),
           repository_field(),
           layers_field(),
           {.name = "exclude",
@@ -340,7 +325,13 @@ std::string allowed(const Field& field) {
     case FieldType::zone:
       return "an IANA time zone such as Asia/Singapore";
     case FieldType::place:
-      return "a place such as file:///var/backups/app";
+      return "a place such as file:///var/backups/app or s3://bucket/prefix";
+    case FieldType::endpoint:
+      return "https://host or http://host:port";
+    case FieldType::key:
+      return "env:NAME, file:/path, aws-kms:KEY or vault:MOUNT/KEY";
+    case FieldType::keys:
+      return "a list of keys such as [env:BACKUP_KMS_KEY_ID]";
     case FieldType::connection:
       return "postgresql://..., env:NAME or file:/path";
     case FieldType::path:

@@ -24,7 +24,10 @@ enum class FieldType {
   at,          // "03:00", "Sun 03:00"
   every,       // 15m
   zone,        // Asia/Singapore
-  place,       // file:///path
+  place,       // file:///path, s3://bucket/prefix
+  endpoint,    // https://host:port
+  key,         // env:NAME, file:/path, aws-kms:..., vault:mount/key
+  keys,        // a list of them
   connection,  // postgresql://..., env:NAME, file:/path
   path,        // /absolute/path
 };

@@ -1,0 +1,16 @@
+// The parts of the schema that are about stores: how buckets are reached, what seals what is in
+// them, where copies go.
+#pragma once
+
+#include "policy/schema.h"
+
+namespace policy {
+
+Field s3_field();
+Field repository_field();
+// Of a tier of dumps:
+Field dump_encryption_field();
+Field lock_field();
+Field replica_field();
+
+}  // namespace policy
