@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "repository/json_object.h"
+#include "repository/sealed_store.h"
 
 namespace repository {
 
@@ -17,6 +18,7 @@ using storage::PutOutcome;
 namespace {
 
 constexpr uint64_t json_bytes_max = 64 * base::MiB;
+constexpr const char* sealed_by = "aws-encryption-sdk";  // docs/formats/envelope.md
 
 base::Json read(storage::ObjectStore& store, const ObjectKey& key, std::string_view type,
                 std::stop_token stop) {
@@ -62,43 +64,107 @@ base::Bytes bytes_of(const Json& body, const char* name) {
   return base::corrupt_if_invalid([&] { return base::from_hex(member<std::string>(body, name)); });
 }
 
-}  // namespace
+// What repository.json says.
+struct Identity {
+  RepositoryId id{};
+  std::shared_ptr<SealedStore> sealed;
+};
 
-Repository Repository::open(storage::ObjectStore& store, std::stop_token stop) {
-  if (!store.stat(repository_key(), stop)) {
+Identity read_identity(storage::ObjectStore& store, Keys keys, std::stop_token stop) {
+  const std::optional<base::Bytes> object = store.get(repository_key(), json_bytes_max, stop);
+  if (!object) {
     throw Error(ErrorKind::absent, fmt::format("there is no repository at {}", store.url()),
                 "'seawall apply' makes one, or mend repository.store in the policy");
   }
-  const Json body = read(store, repository_key(), "repository", stop);
+  const Json body = base::while_doing("reading repository.json",
+                                      [&] { return unwrap_json("repository", *object); });
+  Identity identity;
+  const base::Bytes id = bytes_of(body, "id");
+  if (id.size() != identity.id.size())
+    throw base::error(ErrorKind::corrupt, "repository.json has a strange id");
+  std::ranges::copy(id, identity.id.begin());
   const std::string encryption = member<std::string>(body, "encryption");
-  if (encryption != "none") {
+  if (encryption == "none" && keys) {
+    throw Error(ErrorKind::invalid,
+                fmt::format("the repository at {} is not encrypted, but the policy says it is",
+                            store.url()),
+                "encryption is decided when a repository is made: take repository.encryption out, "
+                "or begin a new repository at another place");
+  }
+  if (encryption == "none") return identity;
+  if (encryption != sealed_by) {
     throw base::error(ErrorKind::invalid,
                       "the repository is sealed by '{}', which this seawall cannot open",
                       encryption);
   }
-  const base::Bytes id_bytes = bytes_of(body, "id");
-  RepositoryId id{};
-  if (id_bytes.size() != id.size())
-    throw base::error(ErrorKind::corrupt, "repository.json has a strange id");
-  std::ranges::copy(id_bytes, id.begin());
-  const Json key = read(store, hash_key_key(), "hash-key", stop);
-  return Repository(store, id, crypto::HashKey::from(bytes_of(key, "key")));
+  if (!keys) {
+    throw Error(ErrorKind::invalid,
+                fmt::format("the repository at {} is encrypted, and the policy names no key",
+                            store.url()),
+                "add repository.encryption to the policy");
+  }
+  identity.sealed = std::make_shared<SealedStore>(store, std::move(keys), base::to_hex(identity.id));
+  return identity;
 }
 
-Repository Repository::create_or_open(storage::ObjectStore& store, base::Instant now,
+// A hash key is made for a new repository only: what is there was digested with the one that is
+// lost.
+void require_nothing_else(storage::ObjectStore& store, std::stop_token stop) {
+  store.list("",
+             [&](const storage::ObjectInfo& info) {
+               if (info.key == repository_key()) return true;
+               throw Error(ErrorKind::corrupt,
+                           fmt::format("the repository at {} has lost its {}", store.url(),
+                                       hash_key_key().text()),
+                           "bring that object back from a copy of the repository; without it "
+                           "nothing there can be verified");
+             },
+             stop);
+}
+
+}  // namespace
+
+Repository::Repository(storage::ObjectStore& store, std::shared_ptr<SealedStore> sealed,
+                       RepositoryId id, crypto::HashKey key)
+    : sealed_(std::move(sealed)),
+      store_(sealed_ ? sealed_.get() : &store),
+      id_(id),
+      hash_key_(key) {}
+
+Repository Repository::open(storage::ObjectStore& store, Keys keys, std::stop_token stop) {
+  const Identity identity = read_identity(store, std::move(keys), stop);
+  storage::ObjectStore& own = identity.sealed ? *identity.sealed : store;
+  const Json key = read(own, hash_key_key(), "hash-key", stop);
+  const crypto::HashKey hash_key = crypto::HashKey::from(bytes_of(key, "key"));
+  if (identity.sealed) identity.sealed->use(hash_key);
+  return Repository(store, identity.sealed, identity.id, hash_key);
+}
+
+Repository Repository::create_or_open(storage::ObjectStore& store, Keys keys, base::Instant now,
                                       std::stop_token stop) {
   if (!store.stat(repository_key(), stop)) {
-    // The key first: a repository.json without it would be of no use. Whoever loses a race opens
-    // the winner's.
-    const Json key = {{"key", base::to_hex(crypto::HashKey::random().bytes())}};
-    store.put_if_absent(hash_key_key(), wrap_json("hash-key", key), stop);
     RepositoryId id{};
     base::fill_random(id);
-    const Json body = {
-        {"id", base::to_hex(id)}, {"created", base::to_rfc3339(now)}, {"encryption", "none"}};
+    const Json body = {{"id", base::to_hex(id)},
+                       {"created", base::to_rfc3339(now)},
+                       {"encryption", keys ? sealed_by : "none"}};
     store.put_if_absent(repository_key(), wrap_json("repository", body), stop);
   }
-  return open(store, stop);
+  // The id seals the hash key, so that comes second; whoever loses a race takes the winner's.
+  if (!store.stat(hash_key_key(), stop)) {
+    require_nothing_else(store, stop);
+    const Identity identity = read_identity(store, keys, stop);
+    const crypto::HashKey hash_key = crypto::HashKey::random();
+    const base::Bytes key = wrap_json("hash-key", {{"key", base::to_hex(hash_key.bytes())}});
+    if (identity.sealed) identity.sealed->use(hash_key);
+    storage::ObjectStore& own = identity.sealed ? *identity.sealed : store;
+    own.put_if_absent(hash_key_key(), key, stop);
+  }
+  return open(store, std::move(keys), stop);
+}
+
+std::optional<crypto::Label> Repository::label(const ObjectKey& key, std::stop_token stop) const {
+  return sealed_ ? sealed_->label(key, stop) : std::nullopt;
 }
 
 std::vector<Epoch> Repository::epochs(std::stop_token stop) const {
@@ -169,7 +235,7 @@ Json Repository::read_json(const ObjectKey& key, std::string_view type,
 std::optional<Json> Repository::read_json_if_there(const ObjectKey& key, std::string_view type,
                                                    std::stop_token stop) const {
   const std::optional<base::Bytes> bytes =
-      storage::read_all_if_there(*store_, key, json_bytes_max, stop);
+      store_->get(key, json_bytes_max, stop);
   if (!bytes) return std::nullopt;
   return base::while_doing(fmt::format("reading {}", key.text()),
                            [&] { return unwrap_json(type, *bytes); });

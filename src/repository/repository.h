@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "crypto/key_wrapper.h"
 #include "repository/layout.h"
 #include "repository/object_header.h"
 
@@ -24,15 +25,26 @@ struct Epoch {
   std::string reason;
 };
 
+class SealedStore;
+
+// What seals and opens a repository's objects; null for one in clear.
+using Keys = std::shared_ptr<crypto::KeyWrapper>;  // shared with the stores of dumps
+
 class Repository {
  public:
-  // Throws absent when there is none at the store, corrupt, invalid (newer format).
-  static Repository open(storage::ObjectStore& store, std::stop_token stop);
-  // Makes a new one, or opens the one that is there.
-  static Repository create_or_open(storage::ObjectStore& store, base::Instant now,
+  // Throws absent when there is none at the store, corrupt, invalid (newer format; sealed and no
+  // keys given, or keys and not sealed), denied (not our keys).
+  static Repository open(storage::ObjectStore& store, Keys keys, std::stop_token stop);
+  // Makes a new one, sealed if there are keys, or opens the one that is there.
+  static Repository create_or_open(storage::ObjectStore& store, Keys keys, base::Instant now,
                                    std::stop_token stop);
 
+  // Its objects in clear, whether they are sealed or not.
   storage::ObjectStore& store() const { return *store_; }
+  bool sealed() const { return sealed_ != nullptr; }
+  // Which content is stored under `key`, without reading it, if that can be known: of a sealed
+  // object, from its label. Nothing when it is absent.
+  std::optional<crypto::Label> label(const ObjectKey& key, std::stop_token stop) const;
   const RepositoryId& id() const { return id_; }
   const crypto::HashKey& hash_key() const { return hash_key_; }
 
@@ -55,9 +67,10 @@ class Repository {
                                                std::stop_token stop) const;
 
  private:
-  Repository(storage::ObjectStore& store, RepositoryId id, crypto::HashKey key)
-      : store_(&store), id_(id), hash_key_(key) {}
+  Repository(storage::ObjectStore& store, std::shared_ptr<SealedStore> sealed, RepositoryId id,
+             crypto::HashKey key);
 
+  std::shared_ptr<SealedStore> sealed_;  // shared by copies of this
   storage::ObjectStore* store_;
   RepositoryId id_;
   crypto::HashKey hash_key_;

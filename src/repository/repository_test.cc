@@ -26,14 +26,14 @@ Epoch cluster(uint64_t system_identifier) {
 
 TEST(Repository, is_absent_where_none_was_made) {
   MemoryStore store;
-  EXPECT_ERROR(absent, Repository::open(store, {}));
+  EXPECT_ERROR(absent, Repository::open(store, nullptr, {}));
 }
 
 TEST(Repository, is_the_same_for_all_who_open_it) {
   MemoryStore store;
-  const Repository made = Repository::create_or_open(store, now, {});
-  const Repository again = Repository::create_or_open(store, now, {});
-  const Repository opened = Repository::open(store, {});
+  const Repository made = Repository::create_or_open(store, nullptr, now, {});
+  const Repository again = Repository::create_or_open(store, nullptr, now, {});
+  const Repository opened = Repository::open(store, nullptr, {});
   EXPECT_EQ(made.id(), opened.id());
   EXPECT_EQ(again.id(), opened.id());
   EXPECT_TRUE(std::ranges::equal(made.hash_key().bytes(), opened.hash_key().bytes()));
@@ -47,13 +47,13 @@ TEST(Repository, is_made_whole_whatever_call_fails_on_the_way) {
       FaultyStore faulty(store);
       faulty.fail_call(call, fault);
       try {
-        Repository::create_or_open(faulty, now, {});
+        Repository::create_or_open(faulty, nullptr, now, {});
       } catch (const base::Error&) {
         ASSERT_TRUE(faulty.failed());
       }
       if (!faulty.failed()) break;
-      const Repository repository = Repository::create_or_open(store, now, {});
-      EXPECT_EQ(Repository::open(store, {}).id(), repository.id());
+      const Repository repository = Repository::create_or_open(store, nullptr, now, {});
+      EXPECT_EQ(Repository::open(store, nullptr, {}).id(), repository.id());
       ASSERT_LT(call, 100u);
     }
   }
@@ -65,7 +65,7 @@ TEST(Repository, refuses_a_seal_it_cannot_open) {
                        wrap_json("repository", {{"id", std::string(32, 'a')},
                                                 {"created", "2026-11-22T19:00:00Z"},
                                                 {"encryption", "aws-kms"}}));
-  EXPECT_ERROR(invalid, Repository::open(sample.store, {}));
+  EXPECT_ERROR(invalid, Repository::open(sample.store, nullptr, {}));
 }
 
 TEST(Repository, refuses_an_id_and_a_key_that_are_none) {
@@ -74,15 +74,15 @@ TEST(Repository, refuses_an_id_and_a_key_that_are_none) {
   for (const char* id : {"", "ab", "not hexadecimal at all, I fear me"}) {
     sample.store.replace("repository.json",
                          wrap_json("repository", {{"id", id}, {"encryption", "none"}}));
-    EXPECT_ERROR(corrupt, Repository::open(sample.store, {})) << id;
+    EXPECT_ERROR(corrupt, Repository::open(sample.store, nullptr, {})) << id;
   }
   sample.store.replace("repository.json", good);
   for (const char* key : {"", "abcd", "xyz"}) {
     sample.store.replace("hash-key.json", wrap_json("hash-key", {{"key", key}}));
-    EXPECT_ERROR(corrupt, Repository::open(sample.store, {})) << key;
+    EXPECT_ERROR(corrupt, Repository::open(sample.store, nullptr, {})) << key;
   }
   sample.store.remove(hash_key_key(), {});
-  EXPECT_ERROR(absent, Repository::open(sample.store, {}));
+  EXPECT_ERROR(absent, Repository::open(sample.store, nullptr, {}));
 }
 
 TEST(Epochs, are_read_as_they_were_begun_and_the_last_is_current) {
@@ -104,7 +104,7 @@ TEST(Epochs, are_read_as_they_were_begun_and_the_last_is_current) {
 
 TEST(Epochs, begin_at_first_contact_and_refuse_another_cluster) {
   MemoryStore store;
-  const Repository repository = Repository::create_or_open(store, now, {});
+  const Repository repository = Repository::create_or_open(store, nullptr, now, {});
   EXPECT_EQ(repository.epoch_for(cluster(UINT64_MAX), {}).number, EpochNumber{1});
   EXPECT_EQ(repository.epoch_for(cluster(UINT64_MAX), {}).number, EpochNumber{1});
   EXPECT_ERROR(conflict, repository.epoch_for(cluster(8), {}));

@@ -28,21 +28,21 @@ ObjectKey::ObjectKey(std::string text) : text_(std::move(text)) {
 
 base::Bytes read_all(ObjectStore& store, const ObjectKey& key, uint64_t bytes_max,
                      std::stop_token stop) {
-  std::optional<base::Bytes> bytes = read_all_if_there(store, key, bytes_max, stop);
+  std::optional<base::Bytes> bytes = store.get(key, bytes_max, stop);
   if (!bytes) throw base::error(ErrorKind::absent, "{} has no object {}", store.url(), key.text());
   return std::move(*bytes);
 }
 
-std::optional<base::Bytes> read_all_if_there(ObjectStore& store, const ObjectKey& key,
-                                             uint64_t bytes_max, std::stop_token stop) {
-  const std::optional<ObjectInfo> info = store.stat(key, stop);
+std::optional<base::Bytes> ObjectStore::get(const ObjectKey& key, uint64_t bytes_max,
+                                            std::stop_token stop) {
+  const std::optional<ObjectInfo> info = stat(key, stop);
   if (!info) return std::nullopt;
   if (info->size > bytes_max) {
     throw base::error(ErrorKind::corrupt, "object {} has {} bytes, more than the {} it may",
                       key.text(), info->size, bytes_max);
   }
   base::Bytes bytes(info->size);
-  store.read(key, 0, bytes, stop);
+  read(key, 0, bytes, stop);
   return bytes;
 }
 

@@ -80,6 +80,11 @@ struct ObjectStore {
   virtual void read(const ObjectKey& key, uint64_t offset, base::ByteSpan out,
                     std::stop_token stop) = 0;
 
+  // The whole object, or nothing when it is absent. Throws corrupt when it is longer than
+  // `bytes_max`. A store that can do it in one request does.
+  virtual std::optional<base::Bytes> get(const ObjectKey& key, uint64_t bytes_max,
+                                         std::stop_token stop);
+
   // Every object whose key starts with `prefix`, in order of keys (bytewise). `visit` returns false
   // to end early.
   virtual void list(const std::string& prefix, const std::function<bool(const ObjectInfo&)>& visit,
@@ -104,9 +109,6 @@ struct ObjectStore {
 // The whole object. Throws absent; corrupt when it is longer than `bytes_max`.
 base::Bytes read_all(ObjectStore& store, const ObjectKey& key, uint64_t bytes_max,
                      std::stop_token stop);
-// The same, or nothing when it is absent.
-std::optional<base::Bytes> read_all_if_there(ObjectStore& store, const ObjectKey& key,
-                                             uint64_t bytes_max, std::stop_token stop);
 
 std::vector<ObjectInfo> list_all(ObjectStore& store, const std::string& prefix,
                                  std::stop_token stop);

@@ -6,7 +6,7 @@ namespace testing {
 
 SampleRepository::SampleRepository(uint64_t segment_bytes)
     : repository(repository::Repository::create_or_open(
-          faulty, base::from_rfc3339("2026-11-22T00:00:00Z"), {})) {
+          faulty, nullptr, base::from_rfc3339("2026-11-22T00:00:00Z"), {})) {
   epoch = repository.begin_epoch({.number = {},
                                   .system_identifier = WalBuilder::Options{}.system_identifier,
                                   .major = 15,

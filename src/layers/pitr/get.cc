@@ -65,8 +65,8 @@ bool fetch_to(const WalArchive& archive, const WalFileName& name, WalArchive::Pa
 
 }  // namespace
 
-GetPlan get_plan_from(const RestorePlan& plan, std::string store, Path spool) {
-  return {std::move(store), plan.epoch.number,    plan.legs,
+GetPlan get_plan_from(const RestorePlan& plan, Path policy, Path spool) {
+  return {std::move(policy), plan.epoch.number,    plan.legs,
           plan.timeline,    plan.last_is_partial, std::move(spool)};
 }
 
@@ -75,7 +75,7 @@ void write_get_plan(const GetPlan& plan, const Path& file) {
   for (const WalLeg& leg : plan.legs) {
     legs.push_back({{"timeline", leg.timeline.value}, {"first", leg.first}, {"last", leg.last}});
   }
-  const Json json = {{"store", plan.store},
+  const Json json = {{"policy", plan.policy.string()},
                      {"epoch", plan.epoch.value},
                      {"timeline", plan.timeline.value},
                      {"legs", std::move(legs)},
@@ -86,7 +86,7 @@ void write_get_plan(const GetPlan& plan, const Path& file) {
 
 GetPlan read_get_plan(const Path& file) {
   const Json json = base::parse_json(base::read_text_file(file), file.string());
-  GetPlan plan{.store = member<std::string>(json, "store"),
+  GetPlan plan{.policy = member<std::string>(json, "policy"),
                .epoch = {member<uint32_t>(json, "epoch")},
                .legs = {},
                .timeline = {member<uint32_t>(json, "timeline")},

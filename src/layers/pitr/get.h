@@ -10,14 +10,14 @@ namespace layers {
 // What restore_command knows of the restore it serves: written beside the restore as JSON, named on
 // its command line.
 struct GetPlan {
-  std::string store;  // URL of the repository
+  base::Path policy;  // absolute; says where the repository is and what opens it
   repository::EpochNumber epoch;
   std::vector<WalLeg> legs;
   postgres::Timeline timeline;
   bool last_is_partial = false;
   base::Path spool;  // where segments are fetched ahead to
 };
-GetPlan get_plan_from(const RestorePlan& plan, std::string store, base::Path spool);
+GetPlan get_plan_from(const RestorePlan& plan, base::Path policy, base::Path spool);
 void write_get_plan(const GetPlan& plan, const base::Path& file);
 GetPlan read_get_plan(const base::Path& file);  // throws absent, corrupt
 

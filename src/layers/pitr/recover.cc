@@ -192,7 +192,7 @@ Recovered recover(const RestorePlan& plan, const RecoverRequest& request, Recove
   std::filesystem::remove_all(spool);
   base::create_folders_durably(spool);
   const Path get_plan = private_folder.path() / "plan.json";
-  write_get_plan(get_plan_from(plan, request.store, spool), get_plan);
+  write_get_plan(get_plan_from(plan, request.policy, spool), get_plan);
   base::write_file_durably(request.data_directory / "recovery.signal", {});
   const Path auto_conf = request.data_directory / "postgresql.auto.conf";
   close_cluster(auto_conf);

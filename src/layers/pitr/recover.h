@@ -11,7 +11,7 @@ namespace layers {
 struct RecoverRequest {
   base::Path data_directory;
   base::Path seawall;                  // this program, for restore_command
-  std::string store;                   // URL of the repository
+  base::Path policy;                   // absolute; for restore_command
   std::optional<base::Path> programs;  // of the server
   struct Scrub {
     std::string database;
