@@ -4,7 +4,10 @@
 #include <cstdlib>
 #include <thread>
 
+#include "app/key_care.h"
+#include "app/keys.h"
 #include "base/error.h"
+#include "repository/sealed_store.h"
 #include "storage/file_store.h"
 
 namespace app {
@@ -26,9 +29,15 @@ Path find_policy(const std::optional<std::string>& given) {
               "name one with --policy FILE or SEAWALL_POLICY, or write one with 'seawall init'");
 }
 
-std::unique_ptr<storage::ObjectStore> open_store(const std::string& url) {
-  const policy::Place place = policy::parse_carried_place(url);
-  return std::make_unique<storage::FileStore>(place.path);
+std::unique_ptr<storage::ObjectStore> open_store(const policy::Place& place,
+                                                 const policy::S3& settings,
+                                                 const policy::Reach& own, const StoreCare& care) {
+  if (place.kind == policy::Place::Kind::file)
+    return std::make_unique<storage::FileStore>(place.path);
+  static_cast<void>(settings);
+  static_cast<void>(own);
+  static_cast<void>(care);
+  throw Error(ErrorKind::invalid, fmt::format("{} cannot be used yet", place.url()));
 }
 
 std::string connection_url(const policy::ConnectionSource& source) {
@@ -57,12 +66,20 @@ Context::Context(const Path& policy_file)
     : policy_file_(policy_file), policy_(policy::load(policy_file)) {}
 
 storage::ObjectStore& Context::store() {
-  if (!store_) store_ = open_store(policy_.repository.store.url());
+  if (!store_) store_ = open_store(policy_.repository.store, policy_.s3, {});
   return *store_;
 }
 
+const repository::Keys& Context::keys() {
+  if (!keys_) {
+    const std::optional<policy::Encryption>& encryption = policy_.repository.encryption;
+    keys_ = encryption ? open_keys(*encryption) : nullptr;
+  }
+  return *keys_;
+}
+
 repository::Repository Context::repository(std::stop_token stop) {
-  return repository::Repository::open(store(), stop);
+  return repository::Repository::open(store(), keys(), stop);
 }
 
 provider::NativeCluster Context::cluster() const {
@@ -92,9 +109,27 @@ const policy::DumpTier& Context::dump_tier(const std::string& name) const {
 }
 
 storage::ObjectStore& Context::dump_store(const std::string& tier) {
-  std::unique_ptr<storage::ObjectStore>& store = dump_stores_[tier];
-  if (!store) store = open_store(dump_tier(tier).store.url());
-  return *store;
+  DumpPlace& place = dump_stores_[tier];
+  if (!place.store) {
+    const policy::DumpTier& dumps = dump_tier(tier);
+    StoreCare care{.lock = dumps.lock};
+    const bool by_service =
+        dumps.encryption && dumps.encryption->mode == policy::DumpEncryptionMode::sse_kms;
+    if (by_service) care.kms_key = resolved(dumps.encryption->key).value;
+    place.store = open_store(dumps.store, policy_.s3, {}, care);
+    if (dumps.encryption && !by_service) {
+      std::optional<policy::KeySource> replica_key;
+      if (dumps.replica) replica_key = dumps.replica->key;
+      place.in_clear = std::make_unique<repository::SealedStore>(
+          *place.store, open_keys(*dumps.encryption, replica_key), repository::dumps_scope);
+    }
+  }
+  return place.in_clear ? *place.in_clear : *place.store;
+}
+
+storage::ObjectStore& Context::stored_dumps(const std::string& tier) {
+  dump_store(tier);
+  return *dump_stores_[tier].store;
 }
 
 monitor::Catalog Context::catalog(const repository::Repository& repository, base::Instant now,
@@ -102,7 +137,10 @@ monitor::Catalog Context::catalog(const repository::Repository& repository, base
   std::vector<monitor::DumpPlace> places;
   for (const policy::DumpTier& tier : policy_.layers.dumps)
     places.push_back({tier.tier.name, dump_store(tier.tier.name)});
-  return monitor::read_catalog(policy_, repository, cluster_database(), places, now, stop);
+  monitor::Catalog catalog =
+      monitor::read_catalog(policy_, repository, cluster_database(), places, now, stop);
+  catalog.unconfirmed_keys = unconfirmed_keys(policy_, repository, stop);
+  return catalog;
 }
 
 unsigned Context::threads() const {

@@ -17,8 +17,17 @@ namespace app {
 // /etc/seawall/seawall.yaml.
 base::Path find_policy(const std::optional<std::string>& given);
 
-// The store of this URL ("file:///path"). Throws invalid for one that this build has no store for.
-std::unique_ptr<storage::ObjectStore> open_store(const std::string& url);
+// What a store does with each object besides keeping it. Of buckets only.
+struct StoreCare {
+  std::optional<policy::Lock> lock;
+  std::string kms_key;  // for encryption by the service; empty: none
+};
+
+// The store at this place. `own` is how it is reached where that differs from the rest.
+std::unique_ptr<storage::ObjectStore> open_store(const policy::Place& place,
+                                                 const policy::S3& settings,
+                                                 const policy::Reach& own,
+                                                 const StoreCare& care = {});
 
 // The libpq URI that the policy's database.url leads to. Throws absent when its variable or file is
 // not there.
@@ -31,6 +40,8 @@ class Context {
   const policy::Policy& policy() const { return policy_; }
   const base::Path& policy_file() const { return policy_file_; }
   storage::ObjectStore& store();
+  // What the repository is sealed by; null where the policy does not encrypt it.
+  const repository::Keys& keys();
   // Throws absent, with what to do, when `seawall apply` has not made it yet.
   repository::Repository repository(std::stop_token stop);
   provider::NativeCluster cluster() const;
@@ -38,8 +49,10 @@ class Context {
   std::string cluster_database() const;
   // The tier of dumps by that name, or the only one for an empty name. Throws invalid.
   const policy::DumpTier& dump_tier(const std::string& name) const;
-  // Where that tier's dumps are kept; opened once.
+  // Where that tier's dumps are kept, in clear to us; opened once.
   storage::ObjectStore& dump_store(const std::string& tier);
+  // The same store with the objects as they are kept, sealed or not.
+  storage::ObjectStore& stored_dumps(const std::string& tier);
   // What the repository and the dumps' stores hold, for `status`, `prune` and their like.
   monitor::Catalog catalog(const repository::Repository& repository, base::Instant now,
                            std::stop_token stop);
@@ -48,8 +61,15 @@ class Context {
  private:
   base::Path policy_file_;
   policy::Policy policy_;
+  // Where dumps are kept, and the same in clear where they are sealed here.
+  struct DumpPlace {
+    std::unique_ptr<storage::ObjectStore> store;
+    std::unique_ptr<storage::ObjectStore> in_clear;
+  };
+
   std::unique_ptr<storage::ObjectStore> store_;
-  std::map<std::string, std::unique_ptr<storage::ObjectStore>> dump_stores_;  // by tier
+  std::optional<repository::Keys> keys_;
+  std::map<std::string, DumpPlace> dump_stores_;  // by tier
 };
 
 }  // namespace app

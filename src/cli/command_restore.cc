@@ -143,7 +143,7 @@ void restore(Globals& globals, const RestoreOptions& options) {
   const base::Duration files_time = watch.elapsed();
   layers::RecoverRequest recover_request{.data_directory = request.target,
                                          .seawall = std::filesystem::read_symlink("/proc/self/exe"),
-                                         .store = context.store().url(),
+                                         .policy = std::filesystem::absolute(context.policy_file()),
                                          .programs = programs,
                                          .scrub = {}};
   if (!context.policy().exclude.rows_of.empty()) {

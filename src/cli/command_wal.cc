@@ -22,15 +22,30 @@ struct WalOptions {
   std::optional<std::string> plan;
 };
 
-std::unique_ptr<storage::ObjectStore> store_for(const Globals& globals,
-                                                const std::optional<std::string>& url) {
-  return app::open_store(url ? *url : globals.context().policy().repository.store.url());
-}
+// The repository of the restore's policy, of a URL, or of the policy, with what it borrows.
+class OpenRepository {
+ public:
+  OpenRepository(const Globals& globals, const WalOptions& options,
+                 const std::optional<layers::GetPlan>& plan) {
+    if (options.repository) {
+      store_ = app::open_store(policy::parse_store(*options.repository), {}, {});
+      repository_ = repository::Repository::open(*store_, nullptr, globals.token());
+    } else {
+      context_.emplace(plan ? plan->policy : app::find_policy(globals.policy_file));
+      repository_ = context_->repository(globals.token());
+    }
+  }
+  const repository::Repository& get() const { return *repository_; }
+
+ private:
+  std::unique_ptr<storage::ObjectStore> store_;
+  std::optional<app::Context> context_;
+  std::optional<repository::Repository> repository_;
+};
 
 void push(const Globals& globals, const WalOptions& options) {
-  const std::unique_ptr<storage::ObjectStore> store = store_for(globals, options.repository);
-  const repository::Repository repository = repository::Repository::open(*store, globals.token());
-  layers::push_wal(repository, options.file, {}, globals.token());
+  const OpenRepository repository(globals, options, std::nullopt);
+  layers::push_wal(repository.get(), options.file, {}, globals.token());
 }
 
 // Starts `seawall wal prefetch`, so that PostgreSQL has its segment at once. One at a time: the new
@@ -76,10 +91,9 @@ repository::Epoch epoch_of(const repository::Repository& repository,
 // what is wrong with it.
 void prefetch(const Globals& globals, const WalOptions& options) {
   const layers::GetPlan plan = layers::read_get_plan(*options.plan);
-  const std::unique_ptr<storage::ObjectStore> store = app::open_store(plan.store);
-  const repository::Repository repository = repository::Repository::open(*store, globals.token());
-  const repository::WalArchive archive(repository,
-                                       epoch_of(repository, plan.epoch, globals.token()));
+  const OpenRepository repository(globals, options, plan);
+  const repository::WalArchive archive(repository.get(),
+                                       epoch_of(repository.get(), plan.epoch, globals.token()));
   layers::prefetch_wal(archive, plan, options.file, prefetch_segments, 2, globals.token());
 }
 
@@ -89,13 +103,11 @@ int get(const Globals& globals, const WalOptions& options) {
   if (plan && layers::take_from_spool(*plan, options.file, options.to) &&
       layers::spooled(*plan) > prefetch_segments / 2)
     return 0;
-  const std::unique_ptr<storage::ObjectStore> store = plan && !options.repository
-                                                          ? app::open_store(plan->store)
-                                                          : store_for(globals, options.repository);
-  const repository::Repository repository = repository::Repository::open(*store, globals.token());
+  const OpenRepository repository(globals, options, plan);
   std::optional<repository::EpochNumber> number;
   if (plan) number = plan->epoch;
-  const repository::WalArchive archive(repository, epoch_of(repository, number, globals.token()));
+  const repository::WalArchive archive(repository.get(),
+                                       epoch_of(repository.get(), number, globals.token()));
   const bool there = std::filesystem::exists(options.to);
   const layers::GetRequest request{
       .name = options.file,

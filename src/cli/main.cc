@@ -84,6 +84,7 @@ int main(int argc, char** argv) {
   cli::add_check(program, globals);
   cli::add_completion(program, globals);
   cli::add_init(program, globals);
+  cli::add_key(program, globals);
   cli::add_list(program, globals);
   cli::add_prune(program, globals);
   cli::add_restore(program, globals);

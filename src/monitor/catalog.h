@@ -36,6 +36,7 @@ struct Catalog {
   std::map<policy::TierKey, policy::TierHistory> histories;
   std::map<uint32_t, std::map<uint32_t, std::map<uint64_t, repository::SegmentHolding>>>
       wal;  // by epoch, timeline, segment
+  std::vector<std::string> unconfirmed_keys;  // key files that nobody has a confirmed copy of
 };
 
 // `database` is the one whose dumps are meant; a store may hold others'.

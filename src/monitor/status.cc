@@ -61,6 +61,7 @@ class Judge {
     judge_pages();
     judge_dumps();
     judge_verification();
+    judge_keys();
     for (const policy::Note& note : policy_.uncovered) {
       status_.rows.push_back({.layer = note.what, .tier = "", .state = "not covered"});
     }
@@ -220,6 +221,18 @@ class Judge {
       find(
           Severity::critical, what,
           "take a snapshot now (it stores those blocks again), then find out what the storage did");
+    }
+  }
+
+  void judge_keys() {
+    for (const std::string& file : catalog_.unconfirmed_keys) {
+      find(Severity::warning,
+           fmt::format("no copy of the key file {} is confirmed: with this host all backups would "
+                       "be lost",
+                       file),
+           fmt::format("seawall key export {0} --to COPY, keep that elsewhere, then seawall key "
+                       "confirm {0} --copy COPY",
+                       file));
     }
   }
 

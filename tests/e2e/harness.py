@@ -20,6 +20,7 @@ SEAWALL = os.environ.get("SEAWALL", "build/release/seawall")
 MAJOR = os.environ.get("SEAWALL_PG_MAJOR", "15")
 PG_BIN = os.environ.get("SEAWALL_PG_BIN", f"/usr/lib/postgresql/{MAJOR}/bin")
 LONG = os.environ.get("SEAWALL_LONG") == "1"
+SEALED = os.environ.get("SEAWALL_SEALED") == "1"  # every repository is encrypted, by a key file
 
 
 def become_postgres():
@@ -205,9 +206,18 @@ class ClusterTest(unittest.TestCase):
         with open(self.policy, "w") as policy:
             policy.write(f"version: 1\nname: test\ntimezone: {timezone}\n"
                          f"database:\n  provider: native\n  url: {cluster.url(database)}\n"
-                         f"repository:\n  store: file://{self.repository}\n"
+                         f"repository:\n  store: file://{self.repository}\n{self.encryption()}"
                          f"layers:\n{layers}"
                          f"exclude: {{ rows_of: [{rows}] }}\n{extra}")
+
+    def encryption(self):
+        """What the policy says of the repository's encryption."""
+        if not SEALED:
+            return ""
+        key = os.path.join(self.folder, "repository.key")
+        if not os.path.exists(key):
+            run(SEAWALL, "key", "create", key)
+        return f"  encryption: {{ key: file:{key} }}\n"
 
     def seawall(self, *arguments, **options):
         return run(SEAWALL, "--policy", self.policy, *arguments, **options)
