@@ -34,10 +34,7 @@ std::unique_ptr<storage::ObjectStore> open_store(const policy::Place& place,
                                                  const policy::Reach& own, const StoreCare& care) {
   if (place.kind == policy::Place::Kind::file)
     return std::make_unique<storage::FileStore>(place.path);
-  static_cast<void>(settings);
-  static_cast<void>(own);
-  static_cast<void>(care);
-  throw Error(ErrorKind::invalid, fmt::format("{} cannot be used yet", place.url()));
+  return open_bucket(place, settings, own, care);
 }
 
 std::string connection_url(const policy::ConnectionSource& source) {

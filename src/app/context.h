@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "app/buckets.h"
 #include "monitor/catalog.h"
 #include "policy/policy.h"
 #include "provider/native_cluster.h"
@@ -16,12 +17,6 @@ namespace app {
 // Where the policy is: what the user named, else $SEAWALL_POLICY, ./seawall.yaml,
 // /etc/seawall/seawall.yaml.
 base::Path find_policy(const std::optional<std::string>& given);
-
-// What a store does with each object besides keeping it. Of buckets only.
-struct StoreCare {
-  std::optional<policy::Lock> lock;
-  std::string kms_key;  // for encryption by the service; empty: none
-};
 
 // The store at this place. `own` is how it is reached where that differs from the rest.
 std::unique_ptr<storage::ObjectStore> open_store(const policy::Place& place,

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "app/buckets.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "crypto/data_key_cache.h"
@@ -36,11 +37,14 @@ std::unique_ptr<crypto::KeyWrapper> open_key(const KeySource& source) {
     case KeySource::Kind::file:
       return std::make_unique<crypto::LocalKeyFile>(crypto::LocalKeyFile::load(key.value));
     case KeySource::Kind::aws_kms:
+      return open_kms_key(key.value);
     case KeySource::Kind::transit:
+      return open_transit_key(key.value);
     case KeySource::Kind::environment:
       break;
   }
-  throw Error(ErrorKind::invalid, fmt::format("{} cannot be used yet", policy::print_key(key)));
+  CHECK(false);
+  return nullptr;
 }
 
 repository::Keys open_keys(const policy::Encryption& encryption,
@@ -55,8 +59,8 @@ repository::Keys open_keys(const policy::Encryption& encryption,
   std::optional<crypto::DataKeyFile> file = crypto::DataKeyFile::find(why_not);
   if (!file) base::debug("each process asks for its own data key: {}", why_not);
   return std::make_shared<crypto::DataKeyCache>(
-      std::make_unique<crypto::AnyOf>(std::move(sealing), std::move(retired)),
-      base::system_clock(), crypto::DataKeyCache::Limits{}, std::move(file));
+      std::make_unique<crypto::AnyOf>(std::move(sealing), std::move(retired)), base::system_clock(),
+      crypto::DataKeyCache::Limits{}, std::move(file));
 }
 
 }  // namespace app
