@@ -205,6 +205,8 @@ void visit_pages(const std::string& prefix, const std::function<bool(const S3Ent
       last = entry.key;
       if (!visit(entry)) return;
     }
+    if (!page.is_last && page.entries.empty())
+      throw base::Error(ErrorKind::corrupt, "the server's listing does not go on");
   } while (!page.is_last);
 }
 

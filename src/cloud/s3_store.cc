@@ -204,18 +204,23 @@ void S3Store::read(const ObjectKey& key, uint64_t offset, base::ByteSpan out,
     note_version(client_.get(full, "", offset, out, stop));
     if (!reads_first_versions(stop)) return;
   }
-  std::string version_id;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto known = first_version_ids_.find(full);
-    if (known != first_version_ids_.end()) version_id = known->second;
+  if (const std::optional<std::string> known = known_first_version(full)) {
+    try {
+      client_.get(full, *known, offset, out, stop);
+      return;
+    } catch (const base::Error& failure) {
+      if (failure.kind() != ErrorKind::absent) throw;  // else it was removed, and perhaps put anew
+    }
   }
-  if (version_id.empty()) {
-    const std::optional<S3Entry> entry = first_version(full, stop);
-    if (!entry) throw base::error(ErrorKind::absent, "{} has no object {}", url(), key.text());
-    version_id = entry->version_id;
-  }
-  client_.get(full, version_id, offset, out, stop);
+  const std::optional<S3Entry> entry = first_version(full, stop);
+  if (!entry) throw base::error(ErrorKind::absent, "{} has no object {}", url(), key.text());
+  client_.get(full, entry->version_id, offset, out, stop);
+}
+
+std::optional<std::string> S3Store::known_first_version(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto known = first_version_ids_.find(key);
+  return known == first_version_ids_.end() ? std::nullopt : std::optional(known->second);
 }
 
 std::optional<ObjectInfo> S3Store::info_of(const S3Entry& entry) const {

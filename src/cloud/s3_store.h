@@ -100,6 +100,7 @@ class S3Store final : public storage::ObjectStore {
   // An answer named a version although the bucket had none when it was asked.
   // True where that is news.
   bool note_version(const std::string& version_id);
+  std::optional<std::string> known_first_version(const std::string& key);
   std::optional<S3Entry> first_version(const std::string& key, std::stop_token stop);
   std::optional<storage::ObjectInfo> info_of(const S3Entry& entry) const;
   void list_first_versions(const std::string& prefix,
