@@ -103,6 +103,7 @@ S3Client::Sent S3Client::send(const net::Request& request, const std::string& ke
   return net::retrying(retries_, stop, [&](unsigned) -> Sent {
     try {
       net::Response answer = client_->send(request, unsigned_payload, stop);
+      in_doubt = in_doubt || answer.maybe_sent_twice;
       if (answer.ok()) return {std::move(answer), in_doubt};
       const S3Failure failure = read_s3_failure(answer);
       const bool passes = is_passing(failure) && (conflicts_pass || failure.status != 409);
@@ -205,6 +206,8 @@ void visit_pages(const std::string& prefix, const std::function<bool(const S3Ent
       last = entry.key;
       if (!visit(entry)) return;
     }
+    if (!page.is_last && page.entries.empty())
+      throw base::Error(ErrorKind::corrupt, "the server's listing does not go on");
   } while (!page.is_last);
 }
 

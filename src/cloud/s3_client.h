@@ -94,7 +94,8 @@ class S3Client {
                            std::stop_token stop);
   S3Part put_part(const std::string& key, const std::string& upload_id, int number,
                   base::ByteView body, std::stop_token stop);
-  // `is_taken` also for a racing writer (409), and `in_doubt` also where the upload is gone.
+  // A racing writer (409) counts as `is_taken` and `in_doubt`, for he may yet fail; so does an
+  // upload that is gone after an attempt whose reply was lost.
   S3PutAnswer complete_upload(const std::string& key, const std::string& upload_id,
                               const std::vector<S3Part>& parts, bool only_if_absent,
                               std::stop_token stop);

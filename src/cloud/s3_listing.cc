@@ -13,7 +13,8 @@ using base::ErrorKind;
 namespace {
 
 // Some servers write a space as '+' (a real plus is %2B), some as %20.
-std::string decoded(std::string text) {
+std::string decoded(const XmlElement& root, std::string text) {
+  if (root.value("EncodingType") != "url") return text;  // asked for, and not done
   std::ranges::replace(text, '+', ' ');
   return base::corrupt_if_invalid([&] { return net::percent_decode(text); });
 }
@@ -39,9 +40,9 @@ XmlElement document(std::string_view xml, std::string_view name) {
 
 bool is_last(const XmlElement& root) { return root.value("IsTruncated").value_or("") != "true"; }
 
-S3Entry entry_of(const XmlElement& element) {
+S3Entry entry_of(const XmlElement& root, const XmlElement& element) {
   S3Entry entry;
-  entry.key = decoded(element.require("Key"));
+  entry.key = decoded(root, element.require("Key"));
   entry.version_id = element.value("VersionId").value_or("");
   entry.is_delete_marker = element.name == "DeleteMarker";
   if (!entry.is_delete_marker) entry.size = number(element.require("Size"));
@@ -62,7 +63,7 @@ S3Page parse_object_list(std::string_view xml) {
   const XmlElement root = document(xml, "ListBucketResult");
   S3Page page;
   for (const XmlElement& element : root.children) {
-    if (element.name == "Contents") page.entries.push_back(entry_of(element));
+    if (element.name == "Contents") page.entries.push_back(entry_of(root, element));
   }
   page.is_last = is_last(root);
   if (!page.is_last) page.next = root.require("NextContinuationToken");
@@ -74,11 +75,11 @@ S3Page parse_version_list(std::string_view xml) {
   S3Page page;
   for (const XmlElement& element : root.children) {
     if (element.name == "Version" || element.name == "DeleteMarker")
-      page.entries.push_back(entry_of(element));
+      page.entries.push_back(entry_of(root, element));
   }
   page.is_last = is_last(root);
   if (!page.is_last) {
-    page.next = decoded(root.require("NextKeyMarker"));
+    page.next = decoded(root, root.require("NextKeyMarker"));
     page.next_version_id = root.value("NextVersionIdMarker").value_or("");
   }
   return page;
@@ -89,13 +90,13 @@ S3UploadPage parse_upload_list(std::string_view xml) {
   S3UploadPage page;
   for (const XmlElement& element : root.children) {
     if (element.name == "Upload") {
-      page.uploads.push_back({decoded(element.require("Key")), element.require("UploadId"),
+      page.uploads.push_back({decoded(root, element.require("Key")), element.require("UploadId"),
                               time_in(element.require("Initiated"))});
     }
   }
   page.is_last = is_last(root);
   if (!page.is_last) {
-    page.next_key = decoded(root.require("NextKeyMarker"));
+    page.next_key = decoded(root, root.require("NextKeyMarker"));
     page.next_upload_id = root.value("NextUploadIdMarker").value_or("");
   }
   return page;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/task_group.h"
 #include "cloud/hashes.h"
+#include "cloud/s3_error.h"
 #include "cloud/s3_writer.h"
 
 namespace cloud {
@@ -16,6 +17,10 @@ namespace {
 
 constexpr const char* nonce_header = "x-amz-meta-seawall-nonce";
 constexpr size_t version_ids_max = 10'000;
+
+const char* name_of(S3Lock::Mode mode) {
+  return mode == S3Lock::Mode::governance ? "GOVERNANCE" : "COMPLIANCE";
+}
 
 std::string normal_prefix(std::string prefix) {
   while (prefix.starts_with('/')) prefix.erase(0, 1);
@@ -56,13 +61,28 @@ S3PutOptions S3Store::put_options(const std::string& nonce) const {
     put.headers.add("x-amz-server-side-encryption-bucket-key-enabled", "true");
   }
   if (options_.lock) {
-    const bool may_be_lifted = options_.lock->mode == S3Lock::Mode::governance;
-    const base::Instant until = base::system_clock().now() + options_.lock->keep;
-    put.headers.add("x-amz-object-lock-mode", may_be_lifted ? "GOVERNANCE" : "COMPLIANCE");
-    put.headers.add("x-amz-object-lock-retain-until-date",
-                    base::to_rfc3339(std::chrono::ceil<std::chrono::seconds>(until)));
+    put.headers.add("x-amz-object-lock-mode", name_of(options_.lock->mode));
+    put.headers.add("x-amz-object-lock-retain-until-date", locked_until());
   }
   return put;
+}
+
+std::string S3Store::locked_until() const {
+  const base::Instant until = base::system_clock().now() + options_.lock->keep;
+  return base::to_rfc3339(std::chrono::ceil<std::chrono::seconds>(until));
+}
+
+void S3Store::lock_again(const std::string& key, const std::string& version_id,
+                         std::stop_token stop) {
+  if (!options_.lock) return;
+  std::vector<std::pair<std::string, std::string>> query{{"retention", ""}};
+  if (is_version(version_id)) query.emplace_back("versionId", version_id);
+  const std::string body =
+      fmt::format("<Retention><Mode>{}</Mode><RetainUntilDate>{}</RetainUntilDate></Retention>",
+                  name_of(options_.lock->mode), locked_until());
+  const net::Response answer =
+      client_.request("PUT", key, query, base::as_bytes(body), {}, std::move(stop));
+  if (!answer.ok()) throw_s3(read_s3_failure(answer), client_.doing("locking", key));
 }
 
 StoreFacts S3Store::facts_for_reading(std::stop_token stop) {
@@ -204,18 +224,23 @@ void S3Store::read(const ObjectKey& key, uint64_t offset, base::ByteSpan out,
     note_version(client_.get(full, "", offset, out, stop));
     if (!reads_first_versions(stop)) return;
   }
-  std::string version_id;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto known = first_version_ids_.find(full);
-    if (known != first_version_ids_.end()) version_id = known->second;
+  if (const std::optional<std::string> known = known_first_version(full)) {
+    try {
+      client_.get(full, *known, offset, out, stop);
+      return;
+    } catch (const base::Error& failure) {
+      if (failure.kind() != ErrorKind::absent) throw;  // else it was removed, and perhaps put anew
+    }
   }
-  if (version_id.empty()) {
-    const std::optional<S3Entry> entry = first_version(full, stop);
-    if (!entry) throw base::error(ErrorKind::absent, "{} has no object {}", url(), key.text());
-    version_id = entry->version_id;
-  }
-  client_.get(full, version_id, offset, out, stop);
+  const std::optional<S3Entry> entry = first_version(full, stop);
+  if (!entry) throw base::error(ErrorKind::absent, "{} has no object {}", url(), key.text());
+  client_.get(full, entry->version_id, offset, out, stop);
+}
+
+std::optional<std::string> S3Store::known_first_version(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto known = first_version_ids_.find(key);
+  return known == first_version_ids_.end() ? std::nullopt : std::optional(known->second);
 }
 
 std::optional<ObjectInfo> S3Store::info_of(const S3Entry& entry) const {

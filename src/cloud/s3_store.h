@@ -23,7 +23,8 @@
 
 namespace cloud {
 
-// Every object is locked for so long from its put on. The bucket must have object lock enabled.
+// Every object is locked for so long from its put on. The bucket must have object lock enabled, and
+// the credential may set retention (s3:PutObjectRetention); a bucket's own default needs neither.
 struct S3Lock {
   enum class Mode { governance, compliance };
   Mode mode = Mode::compliance;
@@ -90,6 +91,9 @@ class S3Store final : public storage::ObjectStore {
     std::function<std::string()> etag;  // empty: cannot be foretold
   };
   S3PutOptions put_options(const std::string& nonce) const;
+  std::string locked_until() const;
+  // Some servers drop the lock that an upload in parts began with: it is set on what came of it.
+  void lock_again(const std::string& key, const std::string& version_id, std::stop_token stop);
   storage::PutOutcome settle(const std::string& key, const S3PutAnswer& answer,
                              const Evidence& evidence, bool was_conditional, std::stop_token stop);
   bool is_ours(const std::string& key, const std::optional<S3Entry>& version,
@@ -100,6 +104,7 @@ class S3Store final : public storage::ObjectStore {
   // An answer named a version although the bucket had none when it was asked.
   // True where that is news.
   bool note_version(const std::string& version_id);
+  std::optional<std::string> known_first_version(const std::string& key);
   std::optional<S3Entry> first_version(const std::string& key, std::stop_token stop);
   std::optional<storage::ObjectInfo> info_of(const S3Entry& entry) const;
   void list_first_versions(const std::string& prefix,

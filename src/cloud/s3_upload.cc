@@ -63,7 +63,7 @@ S3PutAnswer S3Client::complete_upload(const std::string& key, const std::string&
       S3Failure failure = read_s3_failure(sent.answer);
       if (is_refused_late && failure.code == "PreconditionFailed") failure.status = 412;
       if (only_if_absent && (failure.status == 412 || failure.status == 409))
-        return {.is_taken = true, .in_doubt = in_doubt};
+        return {.is_taken = true, .in_doubt = in_doubt || failure.status == 409};
       if (in_doubt && failure.code == "NoSuchUpload") return {.is_taken = true, .in_doubt = true};
       throw_s3(failure, doing("POST", key));
     } catch (const base::Error& failure) {
@@ -97,6 +97,8 @@ void S3Client::list_uploads(const std::string& prefix,
     for (const S3Upload& upload : page.uploads) {
       if (!visit(upload)) return;
     }
+    if (!page.is_last && page.uploads.empty())
+      throw base::Error(ErrorKind::corrupt, "the server's list of uploads does not go on");
   } while (!page.is_last);
 }
 

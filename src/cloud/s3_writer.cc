@@ -133,6 +133,7 @@ PutOutcome S3Writer::commit_parts(base::ByteView head) {
   const S3PutAnswer answer =
       store_.client_.complete_upload(full_key_, upload_id_, sent_, true, stop_);
   completed_ = !answer.is_taken;
+  if (completed_) store_.lock_again(full_key_, answer.version_id, stop_);
   const S3Store::Evidence evidence{
       .nonce = nonce_, .size = written_, .etag = [this] { return composite_etag(); }};
   return store_.settle(full_key_, answer, evidence, is_conditional, stop_);

@@ -76,10 +76,12 @@ std::optional<StoreFacts> read_facts(S3Client& client, const std::string& prefix
     return client.request("GET", key, query, {}, {}, stop);
   };
   net::Response answer = get("");
-  // Whoever put another one on top may want us to believe in it.
-  if (is_version(answer.headers.find("x-amz-version-id").value_or(""))) {
+  // Whoever put another one on top, or a delete marker, may want us to believe in it.
+  const std::string version_id = answer.headers.find("x-amz-version-id").value_or("");
+  if (is_version(version_id) || answer.status == 404) {
     const KeyVersions versions = versions_of(client, key, stop);
-    if (versions.count > 1) answer = get(versions.first->version_id);
+    if (versions.first && versions.first->version_id != version_id)
+      answer = get(versions.first->version_id);
   }
   if (answer.status == 404 && read_s3_failure(answer).code != "NoSuchBucket") return std::nullopt;
   if (!answer.ok()) throw_s3(read_s3_failure(answer), client.doing("GET", key));

@@ -47,6 +47,9 @@ struct Response {
   int status = 0;
   Headers headers;
   base::Bytes body;
+  // A kept connection turned out to be closed, and the request was sent over a new one: the server
+  // may have had, and carried out, the first as well.
+  bool maybe_sent_twice = false;
 
   bool ok() const { return status >= 200 && status < 300; }
   std::string_view text() const { return base::as_text(body); }

@@ -135,6 +135,23 @@ TEST(HttpClient, sends_again_what_met_a_connection_that_was_closed_meanwhile) {
   }
 }
 
+TEST(HttpClient, says_when_a_request_may_have_come_twice) {
+  HttpAnswer answer{200, "x"};
+  HttpServer server([&](const testing::HttpRequest&) { return std::exchange(answer, {200, "x"}); });
+  HttpClient client({});
+  for (const std::string body : {"a body", ""}) {
+    Request request = to(server);
+    request.method = "PUT";
+    request.body = base::as_bytes(body);
+    EXPECT_FALSE(client.send(request, {}).maybe_sent_twice);
+    EXPECT_FALSE(client.send(request, {}).maybe_sent_twice);
+    const size_t before = server.requests().size();
+    answer.fault = Fault::reset;  // after it was carried out
+    EXPECT_TRUE(client.send(request, {}).maybe_sent_twice);
+    EXPECT_EQ(server.requests().size(), before + 2);
+  }
+}
+
 TEST(HttpClient, drops_a_connection_whose_body_was_answered_before_it_was_sent) {
   HttpServer server(always({200, "late"}), [](const testing::HttpRequest& request) {
     return request.method == "PUT" ? std::optional(HttpAnswer{403, "early"}) : std::nullopt;

@@ -211,6 +211,7 @@ TEST_F(S3StoreOnServer, locks_what_it_stores) {
   EXPECT_EQ(writer->commit(), PutOutcome::stored);
   EXPECT_ERROR(denied, locked.remove(ObjectKey("small"), {}));
   EXPECT_ERROR(denied, locked.remove(ObjectKey("large"), {}));
+  EXPECT_TRUE(locked.stat(ObjectKey("large"), {}));
   EXPECT_TRUE(storage::read_all(locked, ObjectKey("large"), base::GiB, {}) == body);
   ASSERT_TRUE(base::sleep_for(std::chrono::seconds(7), {}));
   locked.remove(ObjectKey("small"), {});

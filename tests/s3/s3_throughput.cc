@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/error.h"
 #include "base/task_group.h"
 #include "cloud/s3_store.h"
 
