@@ -97,7 +97,8 @@ LocalKeyFile LocalKeyFile::load(const base::Path& path) {
 }
 
 LocalKeyFile LocalKeyFile::parse(std::string_view text) {
-  const base::Json json = base::parse_json(text, "the key file");
+  // Without exceptions: nlohmann's sentences repeat what they could not read, which may be the key.
+  const base::Json json = base::Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || base::member<std::string>(json, "seawall") != "key") {
     throw base::error(ErrorKind::corrupt, "it is not a key file of seawall");
   }

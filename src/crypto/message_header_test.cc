@@ -151,8 +151,8 @@ TEST(Recipients, are_told_without_bytes_that_a_terminal_obeys) {
             "aws-kms arn:x, a b");
 }
 
-// RFC 5869 has no vectors for SHA-512: the inputs of its first one, computed with Python's hmac. The
-// published message checks the rest.
+// RFC 5869 has no vectors for SHA-512: the inputs of its first one, computed with Python's hmac.
+// The published message checks the rest.
 TEST(Hkdf, agrees_with_another_implementation) {
   const Bytes secret(22, std::byte{0x0b});
   const Bytes salt = base::from_hex("000102030405060708090a0b0c");
