@@ -41,10 +41,9 @@ class KmsKeyWrapperTest : public testing::Test {
     return {.provider = "aws-kms", .info = base::to_bytes(key), .ciphertext = base::to_bytes("b")};
   }
   void refuse(int status, const std::string& code) {
-    answer_ = {
-        .status = status,
-        .body = base::Json{{"__type", "com.amazonaws.kms#" + code}, {"message", "in KMS's words"}}
-                    .dump()};
+    answer_.status = status;
+    answer_.body =
+        base::Json{{"__type", "com.amazonaws.kms#" + code}, {"message", "in KMS's words"}}.dump();
   }
 
   HttpAnswer answer_;
