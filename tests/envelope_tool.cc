@@ -2,9 +2,9 @@
 // done to files.
 //
 //   envelope_tool create KEY_FILE
-//   envelope_tool seal KEY_FILE CONTEXT... <plain >sealed      CONTEXT is NAME=VALUE
-//   envelope_tool open KEY_FILE CONTEXT... <sealed >plain      at least this context
-//   envelope_tool range KEY_FILE SEALED_FILE OFFSET COUNT >plain
+//   envelope_tool seal KEYS CONTEXT... <plain >sealed          CONTEXT is NAME=VALUE
+//   envelope_tool open KEYS CONTEXT... <sealed >plain          at least this context
+//   envelope_tool range KEYS SEALED_FILE OFFSET COUNT >plain
 //   envelope_tool speed                                        MB/s of one thread, and for a
 //   message
 #include <fcntl.h>
@@ -13,6 +13,10 @@
 #include <cstdio>
 
 #include "base/time.h"
+#include "cloud/kms_key_wrapper.h"
+#include "cloud/transit_key_wrapper.h"
+#include "crypto/data_key_cache.h"
+#include "crypto/key_derivation.h"
 #include "crypto/local_key_file.h"
 #include "crypto/open.h"
 #include "crypto/seal.h"
@@ -41,6 +45,54 @@ crypto::EncryptionContext parse_context(std::span<char*> arguments) {
   return context;
 }
 
+std::unique_ptr<crypto::KeyWrapper> parse_key(const std::string& text) {
+  const net::RetryLimits limits{.deadline = std::chrono::seconds(3)};
+  const auto variable = [](const char* name) {
+    return cloud::process_environment(name).value_or("");
+  };
+  if (text.starts_with("kms:")) {
+    const cloud::Settings settings = cloud::Settings::load(cloud::process_environment, {});
+    const auto http = std::make_shared<net::HttpClient>(
+        net::HttpClient::Options{.ca_file = settings.ca_file(), .timeouts = {}});
+    return cloud::make_kms_key_wrapper(
+        text.substr(4), settings, cloud::default_credentials(cloud::process_environment, {}, http),
+        http, limits);
+  }
+  if (text.starts_with("vault:")) {
+    const size_t slash = text.rfind('/');
+    cloud::TransitOptions options{.address = net::Url::parse(variable("VAULT_ADDR")),
+                                  .vault_namespace = variable("VAULT_NAMESPACE"),
+                                  .mount = text.substr(6, slash - 6),
+                                  .key = text.substr(slash + 1),
+                                  .token = [variable] {
+                                    return cloud::vault_token(
+                                        cloud::process_environment("VAULT_TOKEN"),
+                                        variable("VAULT_TOKEN_FILE"));
+                                  }};
+    const auto http = std::make_shared<net::HttpClient>(
+        net::HttpClient::Options{.ca_file = variable("VAULT_CACERT"), .timeouts = {}});
+    return std::make_unique<cloud::TransitKeyWrapper>(std::move(options), http, limits);
+  }
+  return std::make_unique<LocalKeyFile>(LocalKeyFile::load(text));
+}
+
+std::unique_ptr<crypto::KeyWrapper> parse_keys(std::string_view text) {
+  std::vector<std::unique_ptr<crypto::KeyWrapper>> wrappers;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t plus = std::min(text.find('+', at), text.size());
+    wrappers.push_back(parse_key(std::string(text.substr(at, plus - at))));
+    at = plus + 1;
+  }
+  std::unique_ptr<crypto::KeyWrapper> keys = std::make_unique<crypto::AnyOf>(std::move(wrappers));
+  const std::optional<std::string> folder = cloud::process_environment("ENVELOPE_CACHE");
+  if (!folder) return keys;
+  std::string why_not;
+  std::optional<crypto::DataKeyFile> file = crypto::DataKeyFile::in(*folder, why_not);
+  if (!file) throw base::Error(base::ErrorKind::invalid, why_not);
+  return std::make_unique<crypto::DataKeyCache>(std::move(keys), base::system_clock(),
+                                                crypto::DataKeyCache::Limits{}, std::move(file));
+}
+
 template <typename Use>
 void read_stdin(const Use& use) {
   const base::File in(dup(STDIN_FILENO), "stdin");
@@ -48,7 +100,7 @@ void read_stdin(const Use& use) {
   while (const size_t got = in.read_some(piece)) use(ByteView(piece).first(got));
 }
 
-void seal(LocalKeyFile& key, const crypto::EncryptionContext& context) {
+void seal(crypto::KeyWrapper& key, const crypto::EncryptionContext& context) {
   const base::File out(dup(STDOUT_FILENO), "stdout");
   Bytes message;
   crypto::KeyedDigest digest(hash_key());
@@ -62,7 +114,7 @@ void seal(LocalKeyFile& key, const crypto::EncryptionContext& context) {
   out.write_all(ByteView(message).subspan(crypto::envelope_header_bytes));
 }
 
-void open(LocalKeyFile& key, const crypto::EncryptionContext& context) {
+void open(crypto::KeyWrapper& key, const crypto::EncryptionContext& context) {
   const base::File out(dup(STDOUT_FILENO), "stdout");
   crypto::KeyedDigest digest(hash_key());
   crypto::Opener opener(key, context,
@@ -79,7 +131,7 @@ void open(LocalKeyFile& key, const crypto::EncryptionContext& context) {
   }
 }
 
-void range(LocalKeyFile& key, const char* path, uint64_t offset, uint64_t count) {
+void range(crypto::KeyWrapper& key, const char* path, uint64_t offset, uint64_t count) {
   const base::File file = base::File::open(path, O_RDONLY);
   Bytes head(std::min<uint64_t>(file.size(), crypto::message_header_max));
   file.read_exactly_at(0, head);
@@ -96,6 +148,11 @@ void range(LocalKeyFile& key, const char* path, uint64_t offset, uint64_t count)
 }
 
 void speed() {
+  const base::Stopwatch starting;
+  crypto::AesGcm(crypto::AesGcm::Direction::seal, Bytes(32));
+  Bytes derived(32);
+  crypto::hkdf_sha512(derived, derived, {}, derived);
+  std::printf("%-28s %8.0f us\n", "starting OpenSSL", starting.seconds() * 1e6);
   const base::TemporaryFolder folder;
   LocalKeyFile key = LocalKeyFile::create(folder.path() / "key", base::system_clock().now());
   const crypto::DataKey data_key = key.generate({}, {});
@@ -150,11 +207,11 @@ void run(std::span<char*> arguments) {
     std::puts(key.id().c_str());
     return;
   }
-  LocalKeyFile key = LocalKeyFile::load(arguments[1]);
-  if (verb == "seal") return seal(key, parse_context(arguments.subspan(2)));
-  if (verb == "open") return open(key, parse_context(arguments.subspan(2)));
+  const std::unique_ptr<crypto::KeyWrapper> key = parse_keys(arguments[1]);
+  if (verb == "seal") return seal(*key, parse_context(arguments.subspan(2)));
+  if (verb == "open") return open(*key, parse_context(arguments.subspan(2)));
   if (verb == "range" && arguments.size() == 5) {
-    return range(key, arguments[2], std::stoull(arguments[3]), std::stoull(arguments[4]));
+    return range(*key, arguments[2], std::stoull(arguments[3]), std::stoull(arguments[4]));
   }
   throw base::error(base::ErrorKind::invalid, "see the source for usage");
 }

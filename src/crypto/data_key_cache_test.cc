@@ -302,6 +302,15 @@ TEST_F(DataKeyFileTest, is_removed_when_it_is_out_of_date) {
   EXPECT_FALSE(std::filesystem::exists(old));
 }
 
+TEST_F(DataKeyFileTest, leaves_files_of_others_in_its_folder_alone) {
+  cache({}, file())->generate({{"class", "meta"}}, {});
+  const base::Path other = folder_ / "daemon.pid";
+  base::write_file_durably(other, base::as_bytes("1"));
+  clock_.time = base::system_clock().now() + 2h;
+  cache({}, file())->generate(data_context(), {});
+  EXPECT_TRUE(std::filesystem::exists(other));
+}
+
 TEST_F(DataKeyFileTest, is_kept_only_in_memory_and_in_a_folder_of_ours_alone) {
   std::string why_not;
   std::filesystem::create_directory(folder_);
@@ -322,8 +331,8 @@ TEST_F(DataKeyFileTest, lies_where_the_host_keeps_such_things) {
   std::string why_not;
   const std::optional<DataKeyFile> found = DataKeyFile::find(why_not);
   EXPECT_TRUE(found) << why_not;
-  EXPECT_TRUE(std::filesystem::exists("/dev/shm/seawall"));
-  std::filesystem::remove("/dev/shm/seawall");
+  EXPECT_TRUE(std::filesystem::exists("/dev/shm/seawall-keys"));
+  std::filesystem::remove("/dev/shm/seawall-keys");
   unsetenv("XDG_RUNTIME_DIR");
 }
 

@@ -22,6 +22,8 @@ using base::ErrorKind;
 
 namespace {
 constexpr std::string_view magic("SWDKEY\0\1", 8);
+constexpr size_t name_digits = 32;
+constexpr std::string_view fresh_ending = ".new";
 constexpr size_t check_digits = 64;
 constexpr size_t file_bytes_max = message_header_max;  // it holds what a header may hold
 constexpr int lock_tries = 50;                         // of 2 ms: holders need microseconds
@@ -69,7 +71,7 @@ std::string name_of(const std::string& recipients, ByteView context) {
   hash.update(base::as_bytes(recipients));
   hash.update(base::as_bytes(std::string_view("\0", 1)));
   hash.update(context);
-  return hash.finish_hex().substr(0, 32);
+  return hash.finish_hex().substr(0, name_digits);
 }
 
 // The folder's lock, if it was free soon enough.
@@ -120,7 +122,7 @@ std::optional<KeptDataKey> read_kept(int folder, const std::string& name) {
 
 void write_kept(int folder, const std::string& name, const KeptDataKey& kept) {
   const WipedBytes content{serialise(kept)};
-  const std::string fresh = name + ".new";  // the lock is held: nobody else's
+  const std::string fresh = name + std::string(fresh_ending);  // the lock is held: nobody else's
   unlinkat(folder, fresh.c_str(), 0);
   const int descriptor =
       openat(folder, fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -133,6 +135,12 @@ void write_kept(int folder, const std::string& name, const KeptDataKey& kept) {
   }
 }
 
+bool is_kept_name(std::string_view name) {
+  if (name.ends_with(fresh_ending)) name.remove_suffix(fresh_ending.size());
+  return name.size() == name_digits &&
+         name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 // Each taking rewrites a file, so one that is old holds a key that is older.
 void remove_out_of_date(int folder, const DataKeyFile::Terms& terms) {
   const int descriptor = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -143,6 +151,8 @@ void remove_out_of_date(int folder, const DataKeyFile::Terms& terms) {
   }
   const auto oldest = std::chrono::floor<std::chrono::seconds>(terms.now - terms.age_max);
   while (const dirent* entry = readdir(entries)) {
+    const std::string_view name = entry->d_name;
+    if (!is_kept_name(name)) continue;
     struct stat status {};
     if (fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISREG(status.st_mode) && status.st_mtim.tv_sec < oldest.time_since_epoch().count()) {
@@ -204,9 +214,10 @@ KeptDataKey parse_kept_data_key(ByteView bytes) {
 std::optional<DataKeyFile> DataKeyFile::find(std::string& why_not) {
   std::vector<base::Path> folders;
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  if (runtime != nullptr && *runtime == '/') folders.push_back(base::Path(runtime) / "seawall");
-  folders.emplace_back("/run/seawall");
-  folders.emplace_back(fmt::format("/dev/shm/seawall-{}", geteuid()));
+  if (runtime != nullptr && *runtime == '/')
+    folders.push_back(base::Path(runtime) / "seawall-keys");
+  folders.emplace_back("/run/seawall/keys");
+  folders.emplace_back(fmt::format("/dev/shm/seawall-keys-{}", geteuid()));
   std::string all;
   for (const base::Path& folder : folders) {
     std::string why;

@@ -39,9 +39,9 @@ KeptDataKey parse_kept_data_key(base::ByteView bytes);
 // goes wrong, there is no kept key, and the key service is asked.
 class DataKeyFile {
  public:
-  // Where such files may be: the first of $XDG_RUNTIME_DIR/seawall, /run/seawall and
-  // /dev/shm/seawall-<uid> that is there or can be made, belongs to us alone, and is in memory.
-  // Nothing when none is; then `why_not`, for a log.
+  // Where such files may be: the first of $XDG_RUNTIME_DIR/seawall-keys, /run/seawall/keys and
+  // /dev/shm/seawall-keys-<uid> that is there or can be made, belongs to us alone, and is in
+  // memory. Nothing when none is; then `why_not`, for a log.
   static std::optional<DataKeyFile> find(std::string& why_not);
   // The same in this folder, whose parent exists. For tests, and for `find`.
   static std::optional<DataKeyFile> in(const base::Path& folder, std::string& why_not);

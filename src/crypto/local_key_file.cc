@@ -75,7 +75,13 @@ LocalKeyFile LocalKeyFile::create(const base::Path& path, base::Instant now) {
 
 LocalKeyFile LocalKeyFile::load(const base::Path& path) {
   return base::while_doing(fmt::format("reading key file {}", path.string()), [&] {
-    const base::File file = base::File::open(path, O_RDONLY);
+    // Not `absent`, which a caller could take for an object that is not there.
+    const std::optional<base::File> found = base::File::open_if_there(path, O_RDONLY);
+    if (!found) {
+      throw base::Error(ErrorKind::invalid, "there is no such file",
+                        "put your copy of the key there; without it nothing can be opened");
+    }
+    const base::File& file = *found;
     const struct stat status = file.status();
     if (!S_ISREG(status.st_mode)) throw base::Error(ErrorKind::corrupt, "not an ordinary file");
     if ((status.st_mode & 077) != 0) {
@@ -97,7 +103,8 @@ LocalKeyFile LocalKeyFile::load(const base::Path& path) {
 }
 
 LocalKeyFile LocalKeyFile::parse(std::string_view text) {
-  const base::Json json = base::parse_json(text, "the key file");
+  // Without exceptions: nlohmann's sentences repeat what they could not read, which may be the key.
+  const base::Json json = base::Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || base::member<std::string>(json, "seawall") != "key") {
     throw base::error(ErrorKind::corrupt, "it is not a key file of seawall");
   }

@@ -21,7 +21,7 @@ CONTEXT = {"repository": "000102030405060708090a0b0c0d0e0f", "epoch": "0001", "c
 SIZES = (0, 1, FRAME - 1, FRAME, FRAME + 1, 2 * FRAME, 3 * 1024 * 1024 + 17)
 
 
-def sdk():
+def javascript_sdk():
     """The folder that has the SDK in node_modules; installed if it is not there yet."""
     folder = os.environ.get("SEAWALL_NPM_ENVELOPE") or os.path.join(
         tempfile.gettempdir(), f"seawall-npm-{os.getuid()}-client-node-{VERSION}")
@@ -39,7 +39,7 @@ def sdk():
 class Envelope(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.npm = sdk()
+        cls.npm = javascript_sdk()
         seed = int(os.environ.get("SEAWALL_SEED") or random.randrange(10 ** 6))
         print(f"SEAWALL_SEED={seed}", flush=True)
         cls.dice = random.Random(seed)
