@@ -118,7 +118,8 @@ make_role() {
 
 make_users() {
   local name
-  umask 077
+  touch "$USERS"
+  chmod 600 "$USERS"
   for name in writer pruner restorer watcher; do
     there "$REGION" iam get-user --user-name "$prefix-$name" || call "$REGION" iam create-user --user-name "$prefix-$name" >/dev/null
     [ "$(call "$REGION" iam list-access-keys --user-name "$prefix-$name" | jq '.AccessKeyMetadata | length')" = 0 ] || continue

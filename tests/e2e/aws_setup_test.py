@@ -30,7 +30,9 @@ class OnTheEmulator(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.moto = cloud.Moto.of(cls, tls=True)
-        cls.environment = {"TRUSTED": f"arn:aws:iam::{cloud.ACCOUNT}:user/administrator", "AWS_CA_BUNDLE": cls.moto.ca, "S3_URL": cls.moto.endpoint, **cls.moto.admin.environment(),
+        cls.environment = {"AWS_CA_BUNDLE": cls.moto.ca, "S3_URL": cls.moto.endpoint, **cls.moto.admin.environment(),
+                           # The emulator does not know that an account's root stands for all of its users.
+                           "TRUSTED": f"arn:aws:iam::{cloud.ACCOUNT}:user/administrator",
                            **{f"AWS_ENDPOINT_URL_{service}": cls.moto.endpoint for service in ("KMS", "IAM", "STS")}}
         cls.first = set_up(**cls.environment)
         if cls.first.returncode != 0:

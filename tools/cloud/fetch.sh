@@ -24,6 +24,7 @@ esac
 folder=$(cache)/$1
 if [ -e "$folder/.complete" ]; then echo "$folder"; exit 0; fi
 
+umask 022 # whoever the tests become reads it
 mkdir -p "$(cache)"
 exec 9>"$(cache)/.lock"
 flock -w 900 9
