@@ -35,6 +35,8 @@ void add_check(CLI::App& program, Globals& globals);
 void add_init(CLI::App& program, Globals& globals);
 void add_key(CLI::App& program, Globals& globals);
 void add_list(CLI::App& program, Globals& globals);
+void add_policy(CLI::App& program, Globals& globals);
+void add_probe(CLI::App& program, Globals& globals);
 void add_prune(CLI::App& program, Globals& globals);
 void add_restore(CLI::App& program, Globals& globals);
 void add_status(CLI::App& program, Globals& globals);

@@ -1,5 +1,6 @@
 #include <map>
 
+#include "app/probe.h"
 #include "cli/command.h"
 #include "monitor/catalog.h"
 #include "policy/duration.h"
@@ -129,6 +130,7 @@ void prune(Globals& globals, const PruneOptions& options) {
     repository::sweep(repository, plan, rules, now, globals.token());
     for (const auto& [tier, of_tier] : dumps)
       repository::sweep_dumps(context.dump_store(tier), of_tier, now, globals.token());
+    app::tidy_buckets(context, now, globals.token());
   }
   if (globals.json) return;
   if (options.apply) {

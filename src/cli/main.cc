@@ -86,6 +86,8 @@ int main(int argc, char** argv) {
   cli::add_init(program, globals);
   cli::add_key(program, globals);
   cli::add_list(program, globals);
+  cli::add_policy(program, globals);
+  cli::add_probe(program, globals);
   cli::add_prune(program, globals);
   cli::add_restore(program, globals);
   cli::add_status(program, globals);

@@ -245,7 +245,8 @@ std::optional<std::string> S3Store::known_first_version(const std::string& key) 
 
 std::optional<ObjectInfo> S3Store::info_of(const S3Entry& entry) const {
   const std::string name = entry.key.substr(prefix_.size());
-  if (name == facts_name || name == probe_name) return std::nullopt;
+  if (name == facts_name || name == probe_name || name.starts_with(canary_prefix))
+    return std::nullopt;
   try {
     return ObjectInfo{ObjectKey(name), entry.size, entry.modified};
   } catch (const base::Error&) {
@@ -350,6 +351,27 @@ uint64_t S3Store::abort_leftovers(base::Instant before, std::stop_token stop) {
       stop);
   for (const S3Upload& upload : leftovers) client_.abort_upload(upload.key, upload.upload_id, stop);
   return leftovers.size();
+}
+
+uint64_t S3Store::remove_canaries(base::Instant before, std::stop_token stop) {
+  std::vector<S3Entry> old;
+  client_.list_versions(
+      prefix_ + std::string(canary_prefix),
+      [&](const S3Entry& entry) {
+        if (entry.modified < before) old.push_back(entry);
+        return true;
+      },
+      stop);
+  uint64_t removed = 0;
+  for (const S3Entry& entry : old) {
+    try {
+      client_.remove(entry.key, entry.version_id, stop);
+      ++removed;
+    } catch (const base::Error& failure) {
+      if (failure.kind() != base::ErrorKind::denied) throw;  // it is locked still
+    }
+  }
+  return removed;
 }
 
 }  // namespace cloud

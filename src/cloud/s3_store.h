@@ -78,6 +78,9 @@ class S3Store final : public storage::ObjectStore {
   // writers are dead, and their parts cost room. Returns how many.
   uint64_t abort_leftovers(base::Instant before, std::stop_token stop);
 
+  // Deletes what probes of write-once left before then, unless it is locked. Returns how many.
+  uint64_t remove_canaries(base::Instant before, std::stop_token stop);
+
   // For calls beside objects: posture, probes.
   S3Client& client() { return client_; }
   std::string full_key(const storage::ObjectKey& key) const { return prefix_ + key.text(); }

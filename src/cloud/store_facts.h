@@ -19,6 +19,7 @@ struct StoreFacts {
 // Keys below the store's prefix that are no objects of the store.
 inline constexpr std::string_view facts_name = "store.json";
 inline constexpr std::string_view probe_name = "store.probe";
+inline constexpr std::string_view canary_prefix = "canary/";
 
 // A version that a bucket with versioning gave; others name none, or "null".
 inline bool is_version(const std::string& id) { return !id.empty() && id != "null"; }

@@ -156,6 +156,7 @@ Catalog read_catalog(const policy::Policy& policy, const Repository& repository,
   Catalog catalog;
   catalog.epochs = repository.epochs(stop);
   catalog.verified = repository::newest_verification(repository, stop);
+  catalog.probe = repository::newest_probe(repository, stop);
   for (const Epoch& epoch : catalog.epochs) {
     for (SnapshotRoot& root :
          repository::read_snapshots(repository, epoch.number, catalog.unreadable, stop)) {

@@ -7,6 +7,7 @@
 #include "policy/due.h"
 #include "policy/retention.h"
 #include "repository/dump_record.h"
+#include "repository/probe_record.h"
 #include "repository/snapshot_root.h"
 #include "repository/verification.h"
 #include "repository/wal_archive.h"
@@ -36,6 +37,7 @@ struct Catalog {
   std::map<policy::TierKey, policy::TierHistory> histories;
   std::map<uint32_t, std::map<uint32_t, std::map<uint64_t, repository::SegmentHolding>>>
       wal;  // by epoch, timeline, segment
+  std::optional<repository::ProbeRecord> probe;  // the newest
   std::vector<std::string> unconfirmed_keys;  // key files that nobody has a confirmed copy of
 };
 

@@ -62,6 +62,7 @@ class Judge {
     judge_dumps();
     judge_verification();
     judge_keys();
+    judge_probe();
     for (const policy::Note& note : policy_.uncovered) {
       status_.rows.push_back({.layer = note.what, .tier = "", .state = "not covered"});
     }
@@ -221,6 +222,39 @@ class Judge {
       find(
           Severity::critical, what,
           "take a snapshot now (it stores those blocks again), then find out what the storage did");
+    }
+  }
+
+  bool keeps_in_buckets() const {
+    const auto is_bucket = [](const policy::Place& place) {
+      return place.kind == policy::Place::Kind::s3;
+    };
+    return is_bucket(policy_.repository.store) ||
+           std::ranges::any_of(policy_.layers.dumps,
+                               [&](const policy::DumpTier& tier) { return is_bucket(tier.store); });
+  }
+
+  // The probe runs nightly; a night may be missed.
+  void judge_probe() {
+    if (!keeps_in_buckets()) return;
+    if (!catalog_.probe || status_.now - catalog_.probe->at > std::chrono::hours(48)) {
+      find(Severity::warning,
+           catalog_.probe ? fmt::format("write-once was last proven on {}",
+                                        base::to_rfc3339(catalog_.probe->at))
+                          : "nobody has proven that what is written once stays",
+           "with the writer's credential: seawall probe write-once");
+    }
+    if (!catalog_.probe) return;
+    for (const repository::StoreProbe& store : catalog_.probe->stores) {
+      for (const repository::ProbeStepRecord& step : store.steps) {
+        if (step.outcome != "lost" && step.outcome != "allowed") continue;
+        find(
+            Severity::critical,
+            fmt::format("the writer's credential can destroy backups in {}: trying to {}, {}",
+                        store.url, step.what, step.detail),
+            "give it no more than 'seawall policy iam writer' says, and the bucket 'seawall policy "
+            "iam bucket_repository' and 'bucket_dumps'");
+      }
     }
   }
 

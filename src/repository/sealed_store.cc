@@ -116,7 +116,7 @@ KeyClass class_of(const ObjectKey& key) {
   const auto below = [&](std::string_view folder) { return text.starts_with(folder); };
   if (text == repository_key().text() || below(rewrapped_prefix)) return KeyClass::clear;
   if (below("packs/") || below("wal/") || text.ends_with(".dump")) return KeyClass::data;
-  if (below("policies/") || text.ends_with(".dump.json")) return KeyClass::meta;
+  if (text.ends_with(".dump.json")) return KeyClass::meta;
   return KeyClass::index;
 }
 

@@ -22,8 +22,8 @@ namespace repository {
 // and `meta`, who restores all three. docs/formats/envelope.md, "Classes".
 enum class KeyClass {
   clear,  // not sealed: what says how the rest is
-  index,  // block identities, roots, claims, runs, epochs
-  meta,   // policies, records of dumps
+  index,  // block identities, roots, claims, runs, epochs, policies
+  meta,   // records of dumps: counts, roles, their password hashes where the policy says so
   data,   // packs, WAL, dumps
 };
 std::string_view name(KeyClass key_class);

@@ -68,10 +68,9 @@ TEST(SealedStore, seals_all_but_what_says_how_the_rest_is) {
   for (const char* key :
        {"hash-key.json", "epochs/0001.json", "shards/0001/r/000000.zst", "snapshots/0001/s.json",
         "claims/dumps-nightly/t/01.json", "runs/dumps-nightly/t/01.json", "condemned/c.json",
-        "verifications/t.000000.json"}) {
+        "verifications/t.000000.json", "policies/t-h.json", "probes/t.json"}) {
     EXPECT_EQ(is(key), KeyClass::index) << key;
   }
-  EXPECT_EQ(is("policies/t-h.json"), KeyClass::meta);
   EXPECT_EQ(is("app_2026-11-22.dump.json"), KeyClass::meta);
   EXPECT_EQ(is("app_2026-11-22.dump"), KeyClass::data);
   EXPECT_EQ(is("wal/0001/history/00000002.history.zst"), KeyClass::data);

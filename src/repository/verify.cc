@@ -204,7 +204,10 @@ class Verifier {
         {"runs", "run"},
         {"condemned", "condemned"},
         {"policies", "policy"},
-        {"verifications", "verification"}};
+        {"verifications", "verification"},
+        {"probes", "probe"},
+        {"key-confirmations", "key-confirmation"},
+        {"rewrapped", "rewrapped"}};
     const auto type = types.find(key.substr(0, key.find('/')));
     if (type == types.end())
       throw base::error(ErrorKind::corrupt, "it is no object of a repository");

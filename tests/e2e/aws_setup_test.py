@@ -95,13 +95,13 @@ class OnTheEmulator(unittest.TestCase):
 
     def test_the_writer_adds_and_that_is_all(self):
         writer = self.s3("writer")
-        self.assertEqual(writer.ask("PUT", DUMPS, "d", headers=ONCE, body=b"x").status, 200)
+        self.assertEqual(writer.ask("PUT", DUMPS, "d.dump", headers=ONCE, body=b"x").status, 200)
         self.assertEqual(writer.ask("PUT", REPOSITORY, "w", headers=ONCE, body=b"x").status, 200)
         self.assertEqual(writer.ask("GET", REPOSITORY, "w").status, 200)
-        self.assertIn("d", writer.keys(DUMPS))
+        self.assertIn("d.dump", writer.keys(DUMPS))
         for method, bucket, key, query in (
                 ("PUT", DUMPS, "e", {}), ("PUT", REPOSITORY, "e", {}),  # without If-None-Match
-                ("GET", DUMPS, "d", {}), ("DELETE", DUMPS, "d", {}), ("DELETE", REPOSITORY, "w", {}),
+                ("GET", DUMPS, "d.dump", {}), ("DELETE", DUMPS, "d.dump", {}), ("DELETE", REPOSITORY, "w", {}),
                 ("PUT", DUMPS, "", {"lifecycle": ""}), ("PUT", REPOSITORY, "", {"versioning": ""}),
                 ("PUT", DUMPS, "", {"policy": ""}), ("PUT", DUMPS, "", {"replication": ""}), ("DELETE", DUMPS, "", {}),
                 ("GET", REPLICA, "", {}), ("PUT", DUMPS, "", {"object-lock": ""})):
@@ -114,7 +114,7 @@ class OnTheEmulator(unittest.TestCase):
             self.assertEqual(writer.ask("PUT", DUMPS, "f", headers=headers, body=b"x").status, status)
 
     def test_each_role_opens_what_it_is_for(self):
-        opens = {"writer": {"index"}, "pruner": {"index", "meta"}, "watcher": {"meta"}, "restorer": {"index", "meta", "data"}}
+        opens = {"writer": {"index"}, "pruner": {"index", "meta"}, "watcher": {"index", "meta"}, "restorer": {"index", "meta", "data"}}
         for kind in ("index", "meta", "data"):
             context = {"repository": "00", "epoch": "0001", "class": kind}
             blob = self.moto.kms("GenerateDataKey", FIRST, KeyId=self.key, KeySpec="AES_256",
@@ -194,17 +194,17 @@ class OnGateways(unittest.TestCase):
     def test_the_writer_adds_and_cannot_take_away(self):
         writer, owner = self.first.s3("writer"), self.first.s3()
         for bucket in (DUMPS, REPOSITORY):
-            version = writer.put(bucket, "k", b"x", {"x-amz-acl": "bucket-owner-full-control"})
-            for refused in (writer.delete(bucket, "k"), writer.delete(bucket, "k", version),
+            version = writer.put(bucket, "k.dump", b"x", {"x-amz-acl": "bucket-owner-full-control"})
+            for refused in (writer.delete(bucket, "k.dump"), writer.delete(bucket, "k.dump", version),
                             writer.ask("DELETE", bucket, query={"lifecycle": ""}),
                             writer.ask("DELETE", bucket, query={"policy": ""}), writer.ask("DELETE", bucket),
                             writer.ask("PUT", bucket, query={"versioning": ""}, body=b"<VersioningConfiguration><Status>"
                                        b"Suspended</Status></VersioningConfiguration>")):
                 self.assertEqual(refused.status, 403, (bucket, refused))
-            self.assertEqual(owner.get(bucket, "k", version), b"x")
+            self.assertEqual(owner.get(bucket, "k.dump", version), b"x")
             self.assertEqual(writer.put_parts(bucket, "parts", [bytes(5 << 20), b"x"]).code, "")
-        self.assertEqual(writer.ask("GET", DUMPS, "k").status, 403)
-        self.assertEqual(writer.get(REPOSITORY, "k"), b"x")
+        self.assertEqual(writer.ask("GET", DUMPS, "k.dump").status, 403)
+        self.assertEqual(writer.get(REPOSITORY, "k.dump"), b"x")
 
     def test_the_replica_is_written_once_too(self):
         owner, restorer = self.second.s3(), self.second.s3("restorer")
@@ -225,7 +225,7 @@ class OnGateways(unittest.TestCase):
         bypass = {"x-amz-bypass-governance-retention": "true"}
         self.assertEqual(pruner.delete(REPOSITORY, "locked", locked).status, 403)
         self.assertEqual(pruner.delete(REPOSITORY, "locked", locked, bypass).status, 403)
-        self.assertEqual(pruner.delete(DUMPS, "k").status, 403)
+        self.assertEqual(pruner.delete(DUMPS, "k.dump").status, 403)
 
     def test_age_deletes_what_no_lock_holds(self):
         owner = self.first.s3()
