@@ -136,6 +136,7 @@ class Exchange {
   std::array<char, CURL_ERROR_SIZE> words_{};
   uint64_t given_ = 0;  // of the body
   std::exception_ptr failure_;
+  bool has_body_begun_ = false;
   bool added_ = false;
   bool finished_ = false;
 };
@@ -259,6 +260,7 @@ size_t Exchange::on_body(char* bytes, size_t one, size_t count, void* self) {
 
 void Exchange::take_body(base::ByteView piece) {
   if (piece.empty()) return;
+  has_body_begun_ = true;
   if (request_.sink && response.ok()) {
     request_.sink(response, piece);
     return;
@@ -281,7 +283,7 @@ void Exchange::run(const std::stop_token& stop) {
     for (int running = 1; running > 0;) {
       if (stop.stop_requested()) throw base::Error(ErrorKind::cancelled, "stopped");
       check(curl().multi_perform(multi_, &running));
-      if (running > 0) acknowledge_at_once();
+      if (running > 0 && !has_body_begun_) acknowledge_at_once();
       if (running > 0) check(curl().multi_poll(multi_, nullptr, 0, 1000, nullptr));
     }
     int left = 0;
