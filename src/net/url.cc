@@ -85,7 +85,7 @@ Url Url::parse(std::string_view text) {
     throw base::Error(ErrorKind::invalid, "a URL with a user in it is not taken");
   require_host(url.host, text.substr(0, text.find('?')));
   for (const std::string_view port : {url.tls ? ":443" : ":80"}) {
-    if (url.host.ends_with(port)) url.host.resize(url.host.size() - port.size());
+    if (url.host.ends_with(port)) url.host = url.host.substr(0, url.host.rfind(':'));
   }
 
   const size_t path_end = rest.find_first_of("?#");
