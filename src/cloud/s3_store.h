@@ -5,8 +5,9 @@
 //   - on a bucket with versions, the store looks first, and looks again after the put: the oldest
 //     version is the object, for readers and writers alike, and newer ones are shadows without
 //     effect, to be told to people (shadows());
-//   - on one without, the store looks first and then puts, which a race can get by: conditional()
-//     says so, and so must `check`.
+//   - on one without, the store looks first and then puts, which a race can get by: then
+//     facts().keeps_objects() is false, and `check` must say so.
+// With versions, only AWS is trusted to honour it in a race.
 // A put whose reply was lost is settled by a nonce in the object's metadata.
 //
 // Each writer holds at most (parts_in_flight + 3) parts in memory; each read nothing but the
@@ -70,7 +71,7 @@ class S3Store final : public storage::ObjectStore {
 
   // What the server does; asked of it if nobody has yet, which needs a writer's credential.
   StoreFacts facts(std::stop_token stop);
-  // Whether the server itself keeps objects from being replaced.
+  // Whether the server itself keeps objects from being replaced; else see keeps_objects().
   bool conditional(std::stop_token stop) { return facts(std::move(stop)).conditional(); }
   // Keys with more than one version, at most `count_max`: all of the bucket's prefix is listed.
   std::vector<Shadow> shadows(size_t count_max, std::stop_token stop);

@@ -7,12 +7,14 @@
 namespace cloud {
 
 struct StoreFacts {
-  bool conditional_put = false;       // If-None-Match is honoured by PutObject
-  bool conditional_complete = false;  // and by CompleteMultipartUpload
+  bool conditional_put = false;       // PutObject's If-None-Match can be relied on, in a race too
+  bool conditional_complete = false;  // and CompleteMultipartUpload's
   bool versioned = false;             // what is overwritten stays as an older version
 
   // Whether nothing that is there can be replaced by a put of ours.
   bool conditional() const { return conditional_put && conditional_complete; }
+  // Whether what is there stays, be it as the oldest version.
+  bool keeps_objects() const { return conditional() || versioned; }
   bool operator==(const StoreFacts&) const = default;
 };
 

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -58,6 +59,17 @@ struct HttpClient::Lane {
   CURL* const easy;
   CURLM* const multi;
   bool has_served = false;  // and may have kept a connection
+  curl_socket_t socket = CURL_SOCKET_BAD;
+
+  static int on_open(void* self, curl_socket_t opened, curlsocktype) {
+    static_cast<Lane*>(self)->socket = opened;
+    return CURL_SOCKOPT_OK;
+  }
+  static int on_close(void* self, curl_socket_t closed) {
+    Lane& lane = *static_cast<Lane*>(self);
+    if (lane.socket == closed) lane.socket = CURL_SOCKET_BAD;
+    return ::close(closed);
+  }
 };
 
 // One request and its answer. libcurl calls back into it; nothing is thrown through C.
@@ -124,6 +136,7 @@ class Exchange {
   std::array<char, CURL_ERROR_SIZE> words_{};
   uint64_t given_ = 0;  // of the body
   std::exception_ptr failure_;
+  bool has_body_begun_ = false;
   bool added_ = false;
   bool finished_ = false;
 };
@@ -143,6 +156,10 @@ void Exchange::set_up() {
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
   if (request_.past_proxies) set(CURLOPT_NOPROXY, "*");
+  set(CURLOPT_SOCKOPTFUNCTION, &HttpClient::Lane::on_open);
+  set(CURLOPT_SOCKOPTDATA, &lane_);
+  set(CURLOPT_CLOSESOCKETFUNCTION, &HttpClient::Lane::on_close);
+  set(CURLOPT_CLOSESOCKETDATA, &lane_);
   set(CURLOPT_HEADERFUNCTION, &Exchange::on_header);
   set(CURLOPT_HEADERDATA, this);
   set(CURLOPT_WRITEFUNCTION, &Exchange::on_body);
@@ -243,6 +260,7 @@ size_t Exchange::on_body(char* bytes, size_t one, size_t count, void* self) {
 
 void Exchange::take_body(base::ByteView piece) {
   if (piece.empty()) return;
+  has_body_begun_ = true;
   if (request_.sink && response.ok()) {
     request_.sink(response, piece);
     return;
@@ -265,7 +283,7 @@ void Exchange::run(const std::stop_token& stop) {
     for (int running = 1; running > 0;) {
       if (stop.stop_requested()) throw base::Error(ErrorKind::cancelled, "stopped");
       check(curl().multi_perform(multi_, &running));
-      if (running > 0) acknowledge_at_once();
+      if (running > 0 && !has_body_begun_) acknowledge_at_once();
       if (running > 0) check(curl().multi_poll(multi_, nullptr, 0, 1000, nullptr));
     }
     int left = 0;
@@ -285,13 +303,12 @@ void Exchange::run(const std::stop_token& stop) {
 
 // Some servers send the head of an answer and wait for it to be acknowledged before they send the
 // body, which the kernel puts off for 40 ms: eight times what a small read takes. The kernel
-// forgets the setting, so it is made again.
+// forgets the setting, so it is made again until the body begins: long ones cost fewer packets
+// without.
 void Exchange::acknowledge_at_once() const {
-  curl_socket_t socket = CURL_SOCKET_BAD;
-  if (curl().easy_getinfo(easy_, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK) return;
-  if (socket == CURL_SOCKET_BAD) return;
+  if (lane_.socket == CURL_SOCKET_BAD) return;
   const int on = 1;
-  setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);  // as well as it can
+  setsockopt(lane_.socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);  // as well as it can
 }
 
 void Exchange::throw_result(CURLcode code) {

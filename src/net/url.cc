@@ -85,7 +85,7 @@ Url Url::parse(std::string_view text) {
     throw base::Error(ErrorKind::invalid, "a URL with a user in it is not taken");
   require_host(url.host, text.substr(0, text.find('?')));
   for (const std::string_view port : {url.tls ? ":443" : ":80"}) {
-    if (url.host.ends_with(port)) url.host.resize(url.host.size() - port.size());
+    if (url.host.ends_with(port)) url.host = url.host.substr(0, url.host.rfind(':'));
   }
 
   const size_t path_end = rest.find_first_of("?#");
@@ -103,7 +103,10 @@ Url Url::parse(std::string_view text) {
   while (!rest.empty()) {
     const std::string_view field = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(rest.size(), field.size() + 1));
+    if (field.empty()) continue;
     const size_t equals = field.find('=');
+    if (equals == 0)
+      throw base::error(ErrorKind::invalid, "a URL of {} has a query without a name", url.host);
     url.query.emplace_back(
         percent_decode(field.substr(0, equals)),
         equals == std::string_view::npos ? "" : percent_decode(field.substr(equals + 1)));

@@ -16,6 +16,7 @@ TEST(Url, is_taken_apart_and_put_together_again) {
   EXPECT_EQ(url.query.size(), 3u);
   EXPECT_EQ(url.query[0].second, "1/2");
   EXPECT_EQ(url.text(), "http://127.0.0.1:7480/a%20b/c?x=1%2F2&flag&y");
+  EXPECT_EQ(Url::parse("http://h?&a&&").text(), "http://h/?a");
   EXPECT_EQ(Url::parse("https://[fd00:ec2::254]:8443").host_name(), "fd00:ec2::254");
 }
 
@@ -27,9 +28,10 @@ TEST(Url, leaves_the_default_port_out) {
 }
 
 TEST(Url, refuses_what_is_none) {
-  for (const char* text : {"", "store.example", "ftp://store.example", "http://", "http:///x",
-                           "http://a b/", "http://h:port/", "http://h:1234567/", "http://h/#x",
-                           "http://h/?a=%zz", "http://h/\x01", "http://[::1", "http://h:/"})
+  for (const char* text :
+       {"", "store.example", "ftp://store.example", "http://", "http:///x", "http://a b/",
+        "http://h:port/", "http://h:1234567/", "http://h/#x", "http://h/?a=%zz", "http://h/\x01",
+        "http://[::1", "http://h:/", "http://h/?=x"})
     EXPECT_ERROR(invalid, Url::parse(text)) << text;
 }
 
