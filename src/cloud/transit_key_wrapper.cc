@@ -95,8 +95,13 @@ std::string vault_token(const std::optional<std::string>& variable, const std::s
   if (variable) {
     text = *variable;
   } else {
-    const base::File file = base::File::open(path, O_RDONLY);
-    if ((file.status().st_mode & 077) != 0) {
+    // Not `absent`, which a caller could take for an object that is not there.
+    const std::optional<base::File> file = base::File::open_if_there(path, O_RDONLY);
+    if (!file) {
+      throw base::error(ErrorKind::denied,
+                        "there is no token for Vault: no VAULT_TOKEN, no file {}", path);
+    }
+    if ((file->status().st_mode & 077) != 0) {
       throw base::Error(ErrorKind::denied,
                         fmt::format("others than its owner may read the token file {}", path),
                         "chmod 600 it");

@@ -29,8 +29,8 @@ struct TransitOptions {
   std::function<std::string()> token;
 };
 
-// A token from VAULT_TOKEN, else from the file `path`. What the file begins with up to the first
-// white space; others than its owner may not read it.
+// A token from VAULT_TOKEN, else from the file `path`: what it begins with up to the first white
+// space. Throws denied when there is none, or others than its owner may read the file.
 std::string vault_token(const std::optional<std::string>& variable, const std::string& path);
 
 class TransitKeyWrapper : public crypto::KeyWrapper {

@@ -3,6 +3,7 @@
 // opened; the wrapped form travels in the message's header.
 //
 // Wrappers are safe to share between threads. Calls end soon after `stop`, as Error(cancelled).
+// They never throw absent: that is what a caller takes for an object that is not there.
 #pragma once
 
 #include <memory>

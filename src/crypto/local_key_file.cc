@@ -75,7 +75,13 @@ LocalKeyFile LocalKeyFile::create(const base::Path& path, base::Instant now) {
 
 LocalKeyFile LocalKeyFile::load(const base::Path& path) {
   return base::while_doing(fmt::format("reading key file {}", path.string()), [&] {
-    const base::File file = base::File::open(path, O_RDONLY);
+    // Not `absent`, which a caller could take for an object that is not there.
+    const std::optional<base::File> found = base::File::open_if_there(path, O_RDONLY);
+    if (!found) {
+      throw base::Error(ErrorKind::invalid, "there is no such file",
+                        "put your copy of the key there; without it nothing can be opened");
+    }
+    const base::File& file = *found;
     const struct stat status = file.status();
     if (!S_ISREG(status.st_mode)) throw base::Error(ErrorKind::corrupt, "not an ordinary file");
     if ((status.st_mode & 077) != 0) {

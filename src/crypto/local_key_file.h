@@ -13,8 +13,8 @@ class LocalKeyFile : public KeyWrapper {
  public:
   // Makes a new key and its file: mode 0600, durable, never over one that is there (conflict).
   static LocalKeyFile create(const base::Path& path, base::Instant now);
-  // Reads the file. Throws absent; denied when others than its owner could read or change it;
-  // corrupt when it is not a key file, or a digit of it is wrong.
+  // Reads the file. Throws invalid when there is none; denied when others than its owner could read
+  // or change it; corrupt when it is not a key file, or a digit of it is wrong.
   static LocalKeyFile load(const base::Path& path);
   // The same from the file's text.
   static LocalKeyFile parse(std::string_view text);

@@ -47,7 +47,7 @@ TEST(LocalKeyFile, is_refused_when_others_could_read_or_change_it) {
   }
   ASSERT_EQ(chmod(path.c_str(), 0400), 0);
   LocalKeyFile::load(path);
-  EXPECT_ERROR(absent, LocalKeyFile::load(folder.path() / "missing"));
+  EXPECT_ERROR(invalid, LocalKeyFile::load(folder.path() / "missing"));
   EXPECT_ERROR(corrupt, LocalKeyFile::load(folder.path()));
 }
 
