@@ -117,11 +117,12 @@ class FaultyProxy(unittest.TestCase):
         end_of(self, file.close)
         file.write(CONTENT)
         file.flush()
-        for options in (["-H", "Expect: 100-continue"], ["-H", "Transfer-Encoding: chunked", "-H", "Expect:"]):
+        patient = ["--expect100-timeout", "10"]
+        for options in (["-H", "Expect: 100-continue", *patient], ["-H", "Transfer-Encoding: chunked", "-H", "Expect:"]):
             began = time.monotonic()
             self.assertEqual(self.curl("-T", file.name, *options, f"{self.proxy.endpoint}/c").stdout,
                              hashlib.md5(CONTENT).hexdigest())
-            self.assertLess(time.monotonic() - began, 0.9)  # nobody waited for a Continue that had come
+            self.assertLess(time.monotonic() - began, 8)  # nobody waited for a Continue that had come
             self.assertEqual(self.upstream.stored.pop("/c"), CONTENT)
         # An answer instead of the Continue is passed on, and the connection is not used again.
         done = self.curl("-T", file.name, "-H", "Expect: 100-continue", "-w", "%{http_code} %{size_upload}",
@@ -154,11 +155,11 @@ class FaultyProxy(unittest.TestCase):
         self.assertEqual(self.upstream.stored["/a"], CONTENT)
 
     def test_stalls_and_delays_take_their_time_and_end(self):
-        self.proxy.stall(0.4, path="^/a")
-        self.proxy.stall_reply(0.4, after_bytes=1_000_000, path="^/b")
-        self.assertGreater(self.timed("/a"), 0.35)
-        self.assertLess(self.timed("/a"), 0.35)
-        self.assertGreater(self.timed("/b"), 0.35)
+        self.proxy.stall(1, path="^/a")
+        self.proxy.stall_reply(1, after_bytes=1_000_000, path="^/b")
+        self.assertGreater(self.timed("/a"), 0.95)
+        self.assertLess(self.timed("/a"), 0.95)
+        self.assertGreater(self.timed("/b"), 0.95)
         self.proxy.delay(0.05)
         connection, began = self.connection(), time.monotonic()
         for _ in range(5):
@@ -256,13 +257,13 @@ class FaultyProxy(unittest.TestCase):
         return None
 
     def test_a_narrow_line(self):
-        self.proxy.bytes_per_second = 4 << 20
-        self.assertGreater(self.timed("/a"), 0.6)
+        self.proxy.bytes_per_second = 2 << 20
+        self.assertGreater(self.timed("/a"), 1.3)
         began = time.monotonic()
         self.put("/b")
-        self.assertGreater(time.monotonic() - began, 0.6)
+        self.assertGreater(time.monotonic() - began, 1.3)
         self.proxy.clear()
-        self.assertLess(self.timed("/a"), 0.6)
+        self.assertLess(self.timed("/a"), 1.3)
 
     def test_an_upstream_that_is_gone_is_an_error_to_the_client(self):
         self.upstream.shutdown()
