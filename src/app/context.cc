@@ -67,6 +67,12 @@ storage::ObjectStore& Context::store() {
   return *store_;
 }
 
+std::optional<Path> Context::index_cache() const {
+  const std::optional<policy::Encryption>& encryption = policy_.repository.encryption;
+  if (!encryption || !encryption->index_cache) return std::nullopt;
+  return *encryption->index_cache;
+}
+
 const repository::Keys& Context::keys() {
   if (!keys_) {
     const std::optional<policy::Encryption>& encryption = policy_.repository.encryption;
@@ -76,7 +82,7 @@ const repository::Keys& Context::keys() {
 }
 
 repository::Repository Context::repository(std::stop_token stop) {
-  return repository::Repository::open(store(), keys(), stop);
+  return repository::Repository::open(store(), keys(), stop, index_cache());
 }
 
 provider::NativeCluster Context::cluster() const {

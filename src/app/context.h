@@ -37,6 +37,8 @@ class Context {
   storage::ObjectStore& store();
   // What the repository is sealed by; null where the policy does not encrypt it.
   const repository::Keys& keys();
+  // Of a host that may seal and not open.
+  std::optional<base::Path> index_cache() const;
   // Throws absent, with what to do, when `seawall apply` has not made it yet.
   repository::Repository repository(std::stop_token stop);
   provider::NativeCluster cluster() const;

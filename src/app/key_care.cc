@@ -5,6 +5,8 @@
 #include "app/keys.h"
 #include "base/error.h"
 #include "crypto/seal.h"
+#include "repository/index_cache.h"
+#include "repository/snapshot_root.h"
 
 namespace app {
 
@@ -153,6 +155,35 @@ std::string with_new_key(const std::string& text, const std::string& file_name,
                           file_name),
               fmt::format("write by hand, in repository.encryption: key: {}, and {}",
                           policy::print_key(to), list));
+}
+
+uint64_t hand_over(const repository::Repository& repository, const base::Path& folder,
+                   std::stop_token stop) {
+  if (!repository.sealed()) {
+    throw Error(ErrorKind::invalid, "the repository is not encrypted: every host may read it");
+  }
+  std::vector<ObjectKey> keys = {repository::hash_key_key()};
+  for (const storage::ObjectInfo& info :
+       storage::list_all(repository.store(), repository::epoch_prefix(), stop)) {
+    keys.push_back(info.key);
+  }
+  if (const std::optional<repository::Epoch> epoch = repository.current_epoch(stop)) {
+    const std::vector<std::string> ids = repository::snapshot_ids(repository, epoch->number, stop);
+    if (!ids.empty()) {
+      keys.push_back(repository::snapshot_key(epoch->number, ids.back()));
+      for (const repository::ShardRef& shard :
+           repository::read_snapshot(repository, epoch->number, ids.back(), stop).shards) {
+        keys.emplace_back(shard.key);
+      }
+    }
+  }
+  const repository::IndexCache cache(folder);
+  for (const ObjectKey& key : keys) {
+    const std::optional<crypto::Label> label = repository.label(key, stop);
+    if (!label) throw base::error(ErrorKind::absent, "{} is not there any more", key.text());
+    cache.keep(key, *label, storage::read_all(repository.store(), key, base::GiB, stop));
+  }
+  return keys.size();
 }
 
 std::vector<Rewrapped> rewrap_all(Context& context, const KeySource& to, std::stop_token stop) {

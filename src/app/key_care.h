@@ -27,6 +27,11 @@ void prove_key(const policy::KeySource& key, std::stop_token stop);
 std::string with_new_key(const std::string& policy_text, const std::string& file_name,
                          const policy::KeySource& to);
 
+// Writes into `folder` what a host that may seal and not open needs to know of the repository: its
+// hash key, its epochs, and the newest snapshot's index. Returns how many objects.
+uint64_t hand_over(const repository::Repository& repository, const base::Path& folder,
+                   std::stop_token stop);
+
 struct Rewrapped {
   std::string store;  // URL
   repository::RewrapReport report;

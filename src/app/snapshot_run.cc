@@ -1,6 +1,9 @@
 #include "app/snapshot_run.h"
 
+#include <set>
+
 #include "app/slot_run.h"
+#include "repository/index_cache.h"
 
 namespace app {
 
@@ -39,6 +42,13 @@ std::optional<SnapshotRoot> run_snapshot(Context& context, const std::optional<s
                       {"stored_bytes", root->totals.stored_bytes}};
   };
   run_slot(repository, slot, base_snapshot, work, stop);
+  if (root && repository.seals_only()) {
+    std::set<std::string> shards;
+    for (const repository::ShardRef& shard : root->shards) shards.insert(shard.key);
+    repository.index_cache()->keep_only("shards/", shards);
+    repository.index_cache()->keep_only("snapshots/",
+                                        {repository::snapshot_key(epoch.number, root->id).text()});
+  }
   return root;
 }
 

@@ -8,7 +8,8 @@ namespace {
 void apply(const Globals& globals) {
   app::Context context = globals.context();
   const repository::Repository repository = repository::Repository::create_or_open(
-      context.store(), context.keys(), base::system_clock().now(), globals.token());
+      context.store(), context.keys(), base::system_clock().now(), globals.token(),
+      context.index_cache());
   provider::NativeCluster cluster = context.cluster();
   const repository::Epoch epoch = repository.epoch_for(cluster.identity(), globals.token());
   repository::keep_policy(repository, base::read_text_file(context.policy_file()),

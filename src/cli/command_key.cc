@@ -161,6 +161,19 @@ void add_key(CLI::App& program, Globals& globals) {
   how->add_option("--check", options->check, "the check that the copy shows")->type_name("DIGITS");
   how->require_option(1);
 
+  CLI::App* hands = command->add_subcommand(
+      "hand-over", "write what a host that may seal and not open needs to know into a folder");
+  hands->add_option("folder", options->to, "its index_cache, or a folder to be copied there")
+      ->required()
+      ->type_name("FOLDER");
+  hands->callback([&globals, options] {
+    app::Context context = globals.context();
+    const uint64_t objects =
+        app::hand_over(context.repository(globals.token()), options->to, globals.token());
+    if (globals.json) return print_json({{"folder", options->to}, {"objects", objects}});
+    fmt::print("{} objects of the index are in {}\n", objects, options->to);
+  });
+
   CLI::App* rotates = command->add_subcommand(
       "rotate",
       "seal by another key from now on; the policy is changed, old objects stay readable");

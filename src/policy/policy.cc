@@ -24,6 +24,7 @@ class Section {
       : document_(document), value_(value), field_(field) {}
 
   bool has(std::string_view key) const { return value_.find(key) != nullptr; }
+  bool knows(std::string_view key) const { return field_.find(key) != nullptr; }
 
   const std::string& text(std::string_view key) const {
     if (const YamlValue* given = value_.find(key)) return given->text;
@@ -168,6 +169,7 @@ Encryption read_encryption(const Section& section) {
   encryption.key = parse_key(section.text("key"));
   encryption.also = read_keys(section.items("also"));
   encryption.retired = read_keys(section.items("retired"));
+  if (section.knows("index_cache")) encryption.index_cache = section.text_if_given("index_cache");
   return encryption;
 }
 

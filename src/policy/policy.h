@@ -57,6 +57,7 @@ struct Encryption {
   KeySource key;                   // seals
   std::vector<KeySource> also;     // open what it seals, too
   std::vector<KeySource> retired;  // open what they sealed
+  std::optional<std::string> index_cache;  // absolute; of a host that may seal and not open
 };
 
 struct Repository {

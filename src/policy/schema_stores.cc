@@ -101,7 +101,13 @@ Field repository_field() {
                       .doc = "Every object is sealed on this host, as the AWS Encryption SDK "
                              "does, before it is stored. It is decided when the repository is "
                              "made.",
-                      .fields = encryption_fields({})}}};
+                      .fields = encryption_fields(
+                          {{.name = "index_cache",
+                            .type = FieldType::path,
+                            .doc = "For a host whose credential may seal and not open: a folder of "
+                                   "its own for copies of what the next snapshot compares with. "
+                                   "What needs reading back is left to others.",
+                            .example = "/var/lib/seawall/index"}})}}};
 }
 
 Field dump_encryption_field() {

@@ -98,28 +98,43 @@ Identity read_identity(storage::ObjectStore& store, Keys keys, std::stop_token s
                       encryption);
   }
   if (!keys) {
-    throw Error(ErrorKind::invalid,
-                fmt::format("the repository at {} is encrypted, and the policy names no key",
-                            store.url()),
-                "add repository.encryption to the policy");
+    throw Error(
+        ErrorKind::invalid,
+        fmt::format("the repository at {} is encrypted, and the policy names no key", store.url()),
+        "add repository.encryption to the policy");
   }
-  identity.sealed = std::make_shared<SealedStore>(store, std::move(keys), base::to_hex(identity.id));
+  identity.sealed =
+      std::make_shared<SealedStore>(store, std::move(keys), base::to_hex(identity.id));
   return identity;
+}
+
+Json read_hash_key(storage::ObjectStore& store, const std::optional<base::Path>& index_cache,
+                   std::stop_token stop) {
+  try {
+    return read(store, hash_key_key(), "hash-key", stop);
+  } catch (const Error& failure) {
+    if (!index_cache || failure.kind() != ErrorKind::denied) throw;
+    throw Error(ErrorKind::denied,
+                fmt::format("this host may not decrypt, and {} has no copy of the hash key",
+                            index_cache->string()),
+                "who may decrypt makes it: seawall key hand-over FOLDER, to be put there");
+  }
 }
 
 // A hash key is made for a new repository only: what is there was digested with the one that is
 // lost.
 void require_nothing_else(storage::ObjectStore& store, std::stop_token stop) {
-  store.list("",
-             [&](const storage::ObjectInfo& info) {
-               if (info.key == repository_key()) return true;
-               throw Error(ErrorKind::corrupt,
-                           fmt::format("the repository at {} has lost its {}", store.url(),
-                                       hash_key_key().text()),
-                           "bring that object back from a copy of the repository; without it "
-                           "nothing there can be verified");
-             },
-             stop);
+  store.list(
+      "",
+      [&](const storage::ObjectInfo& info) {
+        if (info.key == repository_key()) return true;
+        throw Error(
+            ErrorKind::corrupt,
+            fmt::format("the repository at {} has lost its {}", store.url(), hash_key_key().text()),
+            "bring that object back from a copy of the repository; without it "
+            "nothing there can be verified");
+      },
+      stop);
 }
 
 }  // namespace
@@ -131,17 +146,20 @@ Repository::Repository(storage::ObjectStore& store, std::shared_ptr<SealedStore>
       id_(id),
       hash_key_(key) {}
 
-Repository Repository::open(storage::ObjectStore& store, Keys keys, std::stop_token stop) {
+Repository Repository::open(storage::ObjectStore& store, Keys keys, std::stop_token stop,
+                            const std::optional<base::Path>& index_cache) {
   const Identity identity = read_identity(store, std::move(keys), stop);
+  if (identity.sealed && index_cache) identity.sealed->use(IndexCache(*index_cache));
   storage::ObjectStore& own = identity.sealed ? *identity.sealed : store;
-  const Json key = read(own, hash_key_key(), "hash-key", stop);
+  const Json key = read_hash_key(own, index_cache, stop);
   const crypto::HashKey hash_key = crypto::HashKey::from(bytes_of(key, "key"));
   if (identity.sealed) identity.sealed->use(hash_key);
   return Repository(store, identity.sealed, identity.id, hash_key);
 }
 
 Repository Repository::create_or_open(storage::ObjectStore& store, Keys keys, base::Instant now,
-                                      std::stop_token stop) {
+                                      std::stop_token stop,
+                                      const std::optional<base::Path>& index_cache) {
   if (!store.stat(repository_key(), stop)) {
     RepositoryId id{};
     base::fill_random(id);
@@ -157,10 +175,15 @@ Repository Repository::create_or_open(storage::ObjectStore& store, Keys keys, ba
     const crypto::HashKey hash_key = crypto::HashKey::random();
     const base::Bytes key = wrap_json("hash-key", {{"key", base::to_hex(hash_key.bytes())}});
     if (identity.sealed) identity.sealed->use(hash_key);
+    if (identity.sealed && index_cache) identity.sealed->use(IndexCache(*index_cache));
     storage::ObjectStore& own = identity.sealed ? *identity.sealed : store;
     own.put_if_absent(hash_key_key(), key, stop);
   }
-  return open(store, std::move(keys), stop);
+  return open(store, std::move(keys), stop, index_cache);
+}
+
+const IndexCache* Repository::index_cache() const {
+  return sealed_ && sealed_->index_cache() ? &*sealed_->index_cache() : nullptr;
 }
 
 std::optional<crypto::Label> Repository::label(const ObjectKey& key, std::stop_token stop) const {
@@ -234,8 +257,7 @@ Json Repository::read_json(const ObjectKey& key, std::string_view type,
 
 std::optional<Json> Repository::read_json_if_there(const ObjectKey& key, std::string_view type,
                                                    std::stop_token stop) const {
-  const std::optional<base::Bytes> bytes =
-      store_->get(key, json_bytes_max, stop);
+  const std::optional<base::Bytes> bytes = store_->get(key, json_bytes_max, stop);
   if (!bytes) return std::nullopt;
   return base::while_doing(fmt::format("reading {}", key.text()),
                            [&] { return unwrap_json(type, *bytes); });

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "crypto/key_wrapper.h"
 #include "repository/layout.h"
@@ -25,6 +26,7 @@ struct Epoch {
   std::string reason;
 };
 
+class IndexCache;
 class SealedStore;
 
 // What seals and opens a repository's objects; null for one in clear.
@@ -34,14 +36,21 @@ class Repository {
  public:
   // Throws absent when there is none at the store, corrupt, invalid (newer format; sealed and no
   // keys given, or keys and not sealed), denied (not our keys).
-  static Repository open(storage::ObjectStore& store, Keys keys, std::stop_token stop);
+  // `index_cache` is given on a host whose keys may seal and not open.
+  static Repository open(storage::ObjectStore& store, Keys keys, std::stop_token stop,
+                         const std::optional<base::Path>& index_cache = {});
   // Makes a new one, sealed if there are keys, or opens the one that is there.
   static Repository create_or_open(storage::ObjectStore& store, Keys keys, base::Instant now,
-                                   std::stop_token stop);
+                                   std::stop_token stop,
+                                   const std::optional<base::Path>& index_cache = {});
 
   // Its objects in clear, whether they are sealed or not.
   storage::ObjectStore& store() const { return *store_; }
   bool sealed() const { return sealed_ != nullptr; }
+  // Whether this host may seal and not open. What others stored it cannot read (denied), and reads
+  // its own index objects from copies; what needs reading back is left to whoever may.
+  bool seals_only() const { return index_cache() != nullptr; }
+  const IndexCache* index_cache() const;
   // Which content is stored under `key`, without reading it, if that can be known: of a sealed
   // object, from its label. Nothing when it is absent.
   std::optional<crypto::Label> label(const ObjectKey& key, std::stop_token stop) const;

@@ -146,7 +146,12 @@ PutOutcome SealedStore::put_if_absent(const ObjectKey& key, ByteView body, std::
   crypto::Label label{.name = name_digest(key), .nonce = new_nonce()};
   if (hash_key_) label.content = content_in_header(body).value_or(hash_key_->digest(body));
   const Bytes sealed = crypto::seal(body, keys_->generate(context, stop), context, label);
-  return below_.put_if_absent(key, sealed, stop);
+  const PutOutcome outcome = below_.put_if_absent(key, sealed, stop);
+  if (index_cache_ && outcome == PutOutcome::stored && class_of(key) == KeyClass::index) {
+    label.plain_bytes = body.size();
+    index_cache_->keep(key, label, body);
+  }
+  return outcome;
 }
 
 std::unique_ptr<storage::ObjectWriter> SealedStore::begin_write(
@@ -248,9 +253,23 @@ std::optional<ObjectInfo> SealedStore::stat(const ObjectKey& key, std::stop_toke
   return plain_info(std::move(*info));
 }
 
+std::optional<Bytes> SealedStore::copy_of(const ObjectKey& key, std::stop_token stop) {
+  if (!index_cache_ || class_of(key) != KeyClass::index) return std::nullopt;
+  const std::optional<crypto::Label> stored = label(key, stop);
+  return stored ? index_cache_->find(key, *stored) : std::nullopt;
+}
+
 void SealedStore::read(const ObjectKey& key, uint64_t offset, base::ByteSpan out,
                        std::stop_token stop) {
   if (class_of(key) == KeyClass::clear) return below_.read(key, offset, out, stop);
+  if (const std::optional<Bytes> copy = copy_of(key, stop)) {
+    if (offset > copy->size() || out.size() > copy->size() - offset) {
+      throw base::error(ErrorKind::corrupt, "{} has {} bytes, not the {} that were to be read",
+                        key.text(), copy->size(), offset + out.size());
+    }
+    std::ranges::copy(ByteView(*copy).subspan(offset, out.size()), out.begin());
+    return;
+  }
   const OpenedPtr opened = this->opened(key, stop);
   const crypto::FrameLayout layout = crypto::FrameLayout::of_plain(opened->label.plain_bytes);
   if (offset > layout.plain_bytes() || out.size() > layout.plain_bytes() - offset) {
@@ -267,6 +286,7 @@ void SealedStore::read(const ObjectKey& key, uint64_t offset, base::ByteSpan out
 std::optional<Bytes> SealedStore::get(const ObjectKey& key, uint64_t bytes_max,
                                       std::stop_token stop) {
   if (class_of(key) == KeyClass::clear) return below_.get(key, bytes_max, stop);
+  if (std::optional<Bytes> copy = copy_of(key, stop)) return copy;
   const std::optional<Bytes> stored =
       below_.get(key, crypto::FrameLayout::of_plain(bytes_max).stored_bytes(), stop);
   if (!stored) return std::nullopt;

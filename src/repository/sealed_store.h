@@ -13,6 +13,7 @@
 
 #include "crypto/key_wrapper.h"
 #include "crypto/open.h"
+#include "repository/index_cache.h"
 #include "repository/object_header.h"
 #include "storage/object_store.h"
 
@@ -41,6 +42,9 @@ class SealedStore final : public storage::ObjectStore {
 
   // Labels tell contents by it. Without it they do not tell them: a store of dumps has none.
   void use(const crypto::HashKey& key) { hash_key_ = key; }
+  // On a host that may seal and not open: index objects are read from there.
+  void use(IndexCache cache) { index_cache_.emplace(std::move(cache)); }
+  const std::optional<IndexCache>& index_cache() const { return index_cache_; }
 
   // What is known of an object without opening it; nothing when it is absent or not sealed. Throws
   // corrupt.
@@ -83,11 +87,14 @@ class SealedStore final : public storage::ObjectStore {
   std::vector<crypto::EncryptedDataKey> rewrapped(const crypto::MessageHeader& header,
                                                   std::stop_token stop);
   storage::ObjectInfo plain_info(storage::ObjectInfo info) const;
+  // The copy of an index object, on a host that only seals. Nothing where there is none.
+  std::optional<base::Bytes> copy_of(const storage::ObjectKey& key, std::stop_token stop);
 
   storage::ObjectStore& below_;
   std::shared_ptr<crypto::KeyWrapper> keys_;  // shared with the stores of dumps
   std::string scope_;
   std::optional<crypto::HashKey> hash_key_;
+  std::optional<IndexCache> index_cache_;
 
   std::mutex mutex_;
   std::list<std::string> recent_;  // newest first

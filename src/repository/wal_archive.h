@@ -39,6 +39,7 @@ class WalArchive {
       : repository_(&repository), epoch_(std::move(epoch)), threads_(threads) {}
 
   const Epoch& epoch() const { return epoch_; }
+  bool seals_only() const { return repository_->seals_only(); }
 
   // Stores a file that PostgreSQL archives, from `file`; durable on return. already_there: the same
   // content was there. Throws conflict when the name is taken by another content, when the segment

@@ -34,18 +34,45 @@ uint64_t pack_bytes_for(uint64_t database_bytes) {
 
 std::string label_of(const CopyJob& job) { return fmt::format("seawall {}", job.request.id); }
 
+// Whether there is a list of condemned objects, or a verification newer than the base: a host that
+// only seals cannot read what they name, and builds upon none of it.
+bool others_judged(const repository::Repository& repository, const SnapshotRoot& base,
+                   std::stop_token stop) {
+  storage::ObjectStore& store = repository.store();
+  if (!storage::list_all(store, "condemned/", stop).empty()) return true;
+  for (const storage::ObjectInfo& info : storage::list_all(store, "verifications/", stop)) {
+    if (info.modified > base.started) return true;
+  }
+  return false;
+}
+
 std::optional<SnapshotRoot> base_for(const CopyJob& job, postgres::Timeline timeline,
                                      std::stop_token stop) {
+  // A host that only seals cannot read which timelines led here: it knows its own.
   const repository::WalArchive archive(job.repository, job.epoch);
-  return choose_base(job.repository, job.epoch.number, archive.history(timeline, stop), stop);
+  const postgres::TimelineHistory history = job.repository.seals_only()
+                                                ? postgres::TimelineHistory(timeline)
+                                                : archive.history(timeline, stop);
+  std::optional<SnapshotRoot> base = choose_base(job.repository, job.epoch.number, history, stop);
+  if (base && job.repository.seals_only() && others_judged(job.repository, *base, stop)) {
+    base::warn(
+        "what a prune or a verify found since snapshot {} cannot be read by this host: "
+        "everything is stored again",
+        base->id);
+    return std::nullopt;
+  }
+  return base;
 }
 
 // But for `start`, and what the control file says.
 CaptureFacts facts_for(const CopyJob& job, const std::optional<SnapshotRoot>& base,
                        std::stop_token stop) {
-  std::set<std::string> not_to_build_upon = repository::condemned_keys(job.repository, stop);
-  if (const auto verified = repository::newest_verification(job.repository, stop))
-    not_to_build_upon.merge(verified->damaged_keys());
+  std::set<std::string> not_to_build_upon;
+  if (!job.repository.seals_only()) {
+    not_to_build_upon = repository::condemned_keys(job.repository, stop);
+    if (const auto verified = repository::newest_verification(job.repository, stop))
+      not_to_build_upon.merge(verified->damaged_keys());
+  }
   const SnapshotRoot* known = base ? &*base : nullptr;
   return {.epoch = job.epoch.number,
           .start = {},

@@ -30,8 +30,8 @@ void make_files(const base::Path& data, uint64_t count) {
 
 void capture_and_restore(const base::Path& folder) {
   storage::FileStore store(folder / "store");
-  const repository::Repository repository =
-      repository::Repository::create_or_open(store, nullptr, base::from_rfc3339("2026-11-22T00:00:00Z"), {});
+  const repository::Repository repository = repository::Repository::create_or_open(
+      store, nullptr, base::from_rfc3339("2026-11-22T00:00:00Z"), {});
   const CaptureFacts facts{.epoch = {1},
                            .start = {100},
                            .checksums = true,

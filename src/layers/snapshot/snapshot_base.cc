@@ -13,6 +13,15 @@ using repository::Shard;
 using repository::ShardRef;
 using repository::SnapshotRoot;
 
+namespace {
+
+bool cannot_be_compared_with(const repository::Repository& repository, const base::Error& failure) {
+  return failure.kind() == ErrorKind::corrupt || failure.kind() == ErrorKind::absent ||
+         (failure.kind() == ErrorKind::denied && repository.seals_only());
+}
+
+}  // namespace
+
 std::optional<SnapshotRoot> choose_base(const repository::Repository& repository,
                                         repository::EpochNumber epoch,
                                         const postgres::TimelineHistory& history,
@@ -23,7 +32,7 @@ std::optional<SnapshotRoot> choose_base(const repository::Repository& repository
       SnapshotRoot root = repository::read_snapshot(repository, epoch, *id, stop);
       if (history.contains(root.timeline, root.stop_lsn)) return root;
     } catch (const base::Error& failure) {
-      if (failure.kind() != ErrorKind::corrupt && failure.kind() != ErrorKind::absent) throw;
+      if (!cannot_be_compared_with(repository, failure)) throw;
       base::warn("snapshot {} cannot be built upon: {}", *id, failure.message());
     }
   }
@@ -69,6 +78,7 @@ KnownShards::KnownShards(const repository::Repository& repository, repository::E
 
 // The newest run that stored shards after the base was made, and no root.
 void KnownShards::find_leftover(const SnapshotRoot* base) {
+  if (repository_.seals_only()) return;  // the packs of that run cannot be looked into
   const std::string prefix = repository::shard_prefix(epoch_);
   for (const storage::ObjectInfo& info : storage::list_all(repository_.store(), prefix, stop_)) {
     const std::string& key = info.key.text();
@@ -89,7 +99,7 @@ std::optional<Shard> KnownShards::load(const std::string& key) {
     });
   } catch (const base::Error& failure) {
     // What cannot be read cannot be compared with: its files are stored whole.
-    if (failure.kind() != ErrorKind::corrupt && failure.kind() != ErrorKind::absent) throw;
+    if (!cannot_be_compared_with(repository_, failure)) throw;
     base::warn("an index shard cannot be compared with: {}", failure.message());
     return std::nullopt;
   }
