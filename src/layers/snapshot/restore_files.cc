@@ -229,10 +229,8 @@ class ShardLine {
  private:
   void load(const repository::ShardRef& ref, std::stop_token stop) {
     base::while_doing(ref.key, [&] {
-      const base::Bytes object =
-          storage::read_all(repository_.store(), repository::ObjectKey(ref.key), base::GiB, stop);
       shard_ = std::make_shared<const Shard>(
-          Shard::parse(repository::unwrap_shard(repository_, object)));
+          Shard::parse(repository::read_shard(repository_, repository::ObjectKey(ref.key), stop)));
       if (repository_.hash_key().digest(shard_->content()) != ref.digest) {
         throw Error(ErrorKind::corrupt, "this is not the index shard that the snapshot names");
       }
