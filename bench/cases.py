@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 
+import clusters
 import harness
 import measure
 
@@ -50,7 +51,7 @@ def snapshots(bench, contestants, samples, round_number, restores=True):
 
 
 def restore(bench, one, samples):
-    """To an empty folder, opened, damaged a little, and mended."""
+    """To an empty folder, opened, damaged a little and mended: with the folder in the page cache, and not."""
     target = os.path.join(os.environ["BENCH_WORK"], "restored")
     shutil.rmtree(target, ignore_errors=True)
     os.mkdir(target, 0o700)
@@ -67,8 +68,10 @@ def restore(bench, one, samples):
     if bench.check and server.sql(bench.check) != bench.sql(bench.check):
         raise SystemExit(f"{one.name} restored something else")
     server.stop()
-    damage(target)
-    samples.add("delta", bench, one, one.restore(bench, target, delta=True))
+    for case, prepare in (("delta", clusters.warm), ("delta cold", clusters.cool)):
+        damage(target)
+        prepare(target)
+        samples.add(case, bench, one, one.restore(bench, target, delta=True))
     shutil.rmtree(target)
 
 

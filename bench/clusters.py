@@ -21,6 +21,27 @@ SETTINGS = {
 }
 
 
+def data_files(data):
+    for at, _, names in os.walk(os.path.join(data, "base")):
+        for name in names:
+            with open(os.path.join(at, name), "rb", buffering=0) as file:
+                yield file
+
+
+def warm(data):
+    buffer = bytearray(1 << 20)
+    for file in data_files(data):
+        while file.readinto(buffer):
+            pass
+
+
+def cool(data):
+    """Out of the page cache."""
+    for file in data_files(data):
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 class Bench:
     """A cluster with a name, loaded once and kept for the next run."""
 
@@ -59,12 +80,7 @@ class Bench:
 
     def warm(self):
         """Into the page cache, from where the host may have taken it meanwhile."""
-        buffer = bytearray(1 << 20)
-        for at, _, names in os.walk(os.path.join(self.server.data, "base")):
-            for name in names:
-                with open(os.path.join(at, name), "rb", buffering=0) as file:
-                    while file.readinto(buffer):
-                        pass
+        warm(self.server.data)
 
     def change(self):
         """Changes about a hundredth of the pages; returns the share, counted in the files."""

@@ -6,14 +6,15 @@ from measure import median
 
 # case, what of it, which of the peer's settings count (by their name), the bar for each cluster, how it is called
 BARS = [
-    ("full", "wall", "", {"A": 0.6, "B": 0.6}, "a full snapshot"),
-    ("full", "stored", "", {"A": 0.5, "B": 1.03}, "... bytes stored"),
+    ("full", "wall", "", {"A": 0.5, "B": 0.6}, "a full snapshot"),
+    ("full", "stored", "", {"B": 1.03}, "... bytes stored"),
     ("changed", "wall", "", {"A": 0.2, "B": 0.33}, "the next, 1 % of the pages changed"),
     ("changed", "stored", "", {"A": 0.4, "B": 0.4}, "... bytes stored"),
     ("unchanged", "wall", "", {"A": 0.5, "B": 0.5}, "the next, nothing changed"),
     ("restore", "wall", "", {"A": 0.85, "B": 0.85}, "restore, files durable"),
     ("open", "wall", "", {}, "restore, until it answers"),
     ("delta", "wall", "", {"A": 0.33, "B": 0.33}, "delta restore, 30 blocks damaged"),
+    ("delta cold", "wall", "", {}, "... not in the page cache"),
     ("push", "wall", " sync", {"A": 0.33, "B": 0.4}, "wal push, one waits"),
     ("backlog", "wall", " sync", {"A": 0.33, "B": 0.4}, "wal push, all wait"),
     ("backlog", "wall", " async", {"A": 0.5, "B": 0.5}, "wal push, all wait"),

@@ -2,6 +2,8 @@
 
 #include <zstd.h>
 
+#include <bit>
+
 #include "base/error.h"
 
 namespace base {
@@ -39,9 +41,28 @@ Bytes Compressor::compress(ByteView plain) {
   return out;
 }
 
+Bytes Compressor::compress_difference(ByteView plain, ByteView prefix) {
+  CHECK(plain.size() + prefix.size() <= difference_bytes_max);
+  ZSTD_CCtx_s* context = context_.get();
+  const int window = std::bit_width(std::max<size_t>(plain.size() + prefix.size(), KiB));
+  check_zstd(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window), "setting the window");
+  check_zstd(ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, 1),
+             "setting long distances");
+  check_zstd(ZSTD_CCtx_refPrefix(context, prefix.data(), prefix.size()), "taking the prefix");
+  Bytes out = compress(plain);
+  // The prefix was for this frame; what was set for it goes back to what the level says.
+  check_zstd(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, 0), "setting the window");
+  check_zstd(ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, 0),
+             "setting long distances");
+  return out;
+}
+
 Decompressor::Decompressor() : context_(ZSTD_createDCtx()) { CHECK(context_ != nullptr); }
 
-void Decompressor::decompress_exactly(ByteView packed, ByteSpan out) {
+void Decompressor::decompress_exactly(ByteView packed, ByteSpan out, ByteView prefix) {
+  check_zstd(ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only), "beginning");
+  check_zstd(ZSTD_DCtx_refPrefix(context_.get(), prefix.data(), prefix.size()),
+             "taking the prefix");
   const size_t size = check_zstd(
       ZSTD_decompressDCtx(context_.get(), out.data(), out.size(), packed.data(), packed.size()),
       "decompressing");

@@ -21,6 +21,11 @@ class Compressor {
   // its length.
   size_t compress(ByteView plain, ByteSpan out);
   Bytes compress(ByteView plain);
+  // The same as a difference from `prefix`, which the reader must have: zstd's --patch-from. Both
+  // together at most difference_bytes_max, so that any zstd reads it. Borrows `prefix` while it
+  // works.
+  static constexpr size_t difference_bytes_max = 64 * MiB;
+  Bytes compress_difference(ByteView plain, ByteView prefix);
 
  private:
   struct Free {
@@ -33,8 +38,8 @@ class Decompressor {
  public:
   Decompressor();
   // All frames of `packed`, skippable ones left out, into `out`, which they must fill exactly.
-  // Throws corrupt.
-  void decompress_exactly(ByteView packed, ByteSpan out);
+  // Throws corrupt. A difference is made whole with the `prefix` that it was made from.
+  void decompress_exactly(ByteView packed, ByteSpan out, ByteView prefix = {});
   // The same into new memory; throws corrupt when it would be more than `bytes_max`.
   Bytes decompress(ByteView packed, size_t bytes_max);
 

@@ -125,6 +125,29 @@ TEST(Decompressor, refuses_noise) {
 }
 
 // Every bit of a frame that ends with a checksum.
+TEST(Compressor, makes_differences_that_are_small_and_whole_with_their_prefix) {
+  testing::Dice dice;
+  SCOPED_TRACE(dice.told());
+  const Bytes prefix = dice.noise(MiB);  // noise: nothing but the prefix makes it small
+  Bytes plain = prefix;
+  for (int i = 0; i < 500; ++i) plain[dice.below(plain.size())] ^= std::byte{1};
+  plain.insert(plain.begin() + 1000, 777, std::byte{7});
+  const Bytes packed = Compressor(1, true).compress_difference(plain, prefix);
+  EXPECT_LT(packed.size(), 30'000u);
+  Bytes out(plain.size());
+  Decompressor decompressor;
+  decompressor.decompress_exactly(packed, out, prefix);
+  EXPECT_TRUE(out == plain);
+  Bytes other = prefix;
+  for (std::byte& byte : other) byte ^= std::byte{2};
+  EXPECT_ERROR(corrupt, decompressor.decompress_exactly(packed, out, other));
+  EXPECT_ERROR(corrupt, decompressor.decompress_exactly(packed, out));
+  const Bytes whole = Compressor(1, true).compress(prefix);  // no prefix is left over from before
+  out.resize(prefix.size());
+  decompressor.decompress_exactly(whole, out);
+  EXPECT_TRUE(out == prefix);
+}
+
 TEST(Compressor, makes_frames_in_which_no_flipped_bit_goes_unseen) {
   testing::Dice dice(11);
   const Bytes plain = dice.compressible(200);

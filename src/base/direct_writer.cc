@@ -31,10 +31,18 @@ void DirectWriter::set_direct(bool on) {
       fcntl(file_->descriptor(), F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0 && on;
 }
 
-// Writes the full buffer. Only now is it known that the body is long enough to go past the page
-// cache.
+// Writes the full buffer. Once enough was written, the body is known to be a long one.
 void DirectWriter::flush() {
-  if (written_ == 0) set_direct(true);
+  if (written_ < cached_bytes) {
+    file_->write_all_at(written_, {buffer_.data(), used_});
+    // Only starts the writing; where it cannot be started so, sync() does all of it.
+    sync_file_range(file_->descriptor(), static_cast<off_t>(written_), static_cast<off_t>(used_),
+                    SYNC_FILE_RANGE_WRITE);
+    written_ += used_;
+    used_ = 0;
+    return;
+  }
+  if (written_ == cached_bytes) set_direct(true);
   try {
     file_->write_all_at(written_, {buffer_.data(), used_});
   } catch (const Error& failure) {

@@ -1,6 +1,8 @@
-// Writes a file from start to end, past the page cache where the file system allows it (O_DIRECT):
-// long bodies then cost a fraction of the CPU and evict nothing. Belongs to one thread; borrows the
-// file, which must be open for writing.
+// Writes a file from start to end. A long body goes past the page cache where the file system
+// allows it (O_DIRECT): it then costs a fraction of the CPU and evicts nothing. Its first
+// `cached_bytes` go through the cache and are sent to the disk at once, so that whoever writes a
+// short body does not wait for each piece, but only once, in sync(). Belongs to one thread; borrows
+// the file, which must be open for writing.
 #pragma once
 
 #include "base/file.h"
@@ -9,6 +11,8 @@ namespace base {
 
 class DirectWriter {
  public:
+  static constexpr uint64_t cached_bytes = 8 * MiB;
+
   DirectWriter() : buffer_(buffer_bytes) {}
   // Starts over with this file, at its first byte.
   void begin(File& file);

@@ -14,7 +14,7 @@ void write_and_compare(const Path& folder) {
   DirectWriter writer;  // one for all files, as its users do
   for (const uint64_t size :
        {uint64_t{0}, uint64_t{1}, uint64_t{4095}, uint64_t{4096}, uint64_t{4097}, MiB - 1, MiB,
-        MiB + 1, 2 * MiB, 3 * MiB + 512, 5 * MiB + 4095}) {
+        MiB + 1, 2 * MiB, 3 * MiB + 512, 8 * MiB, 9 * MiB, 10 * MiB + 4095}) {
     const Bytes body = dice.noise(size);
     const Path path = folder / std::to_string(size);
     File file = File::open(path, O_RDWR | O_CREAT | O_EXCL);

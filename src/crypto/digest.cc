@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "base/error.h"
+#include "crypto/xxh3.h"
 
 namespace crypto {
 
@@ -25,20 +26,11 @@ HashKey HashKey::from(base::ByteView bytes) {
   return key;
 }
 
-namespace {
-Digest canonical(XXH128_hash_t hash) {
-  XXH128_canonical_t bytes;
-  XXH128_canonicalFromHash(&bytes, hash);
-  Digest digest;
-  static_assert(sizeof bytes.digest == sizeof digest.bytes);
-  std::memcpy(digest.bytes.data(), bytes.digest, sizeof bytes.digest);
-  return digest;
-}
-}  // namespace
-
 Digest HashKey::digest(base::ByteView data) const {
   static_assert(size >= XXH3_SECRET_SIZE_MIN);
-  return canonical(XXH3_128bits_withSecret(data.data(), data.size(), secret_.data(), size));
+  Digest digest;
+  xxh3::best().digest(data.data(), data.size(), secret_.data(), size, digest.bytes.data());
+  return digest;
 }
 
 void KeyedDigest::Free::operator()(XXH3_state_s* state) const { XXH3_freeState(state); }
@@ -50,10 +42,14 @@ KeyedDigest::KeyedDigest(const HashKey& key) : state_(XXH3_createState()) {
 }
 
 void KeyedDigest::update(base::ByteView bytes) {
-  CHECK(XXH3_128bits_update(state_.get(), bytes.data(), bytes.size()) == XXH_OK);
+  if (!bytes.empty()) CHECK(xxh3::best().update(state_.get(), bytes.data(), bytes.size()));
 }
 
-Digest KeyedDigest::finish() const { return canonical(XXH3_128bits_digest(state_.get())); }
+Digest KeyedDigest::finish() const {
+  Digest digest;
+  xxh3::best().finish(state_.get(), digest.bytes.data());
+  return digest;
+}
 
 void Sha256::Free::operator()(SHA256state_st* state) const { delete state; }
 

@@ -1,5 +1,6 @@
 #include "crypto/digest.h"
 
+#include "crypto/xxh3.h"
 #include "testing/dice.h"
 #include "testing/errors.h"
 
@@ -49,6 +50,25 @@ TEST(KeyedDigest, is_that_of_format_1) {
   EXPECT_EQ(key.digest(base::as_bytes("abc")).hex(), "91d7bdc9ac53a20aac9cf8582bddd816");
   EXPECT_EQ(key.digest(base::Bytes(8192, std::byte{1})).hex(), "3982e33935d9dd51792926f7cae2ddb0");
 }
+
+#ifdef __x86_64__
+TEST(KeyedDigest, is_the_same_with_and_without_avx2) {
+  if (__builtin_cpu_supports("avx2") == 0) GTEST_SKIP() << "this processor has no AVX2";
+  testing::Dice dice;
+  SCOPED_TRACE(dice.told());
+  for (uint64_t round = 0; round < testing::rounds(200); ++round) {
+    const HashKey key = HashKey::random();
+    const base::Bytes bytes = dice.noise(dice.one_in(3) ? dice.below(40'000) : dice.below(600));
+    Digest plain;
+    Digest fast;
+    xxh3::plain.digest(bytes.data(), bytes.size(), key.bytes().data(), HashKey::size,
+                       plain.bytes.data());
+    xxh3::avx2.digest(bytes.data(), bytes.size(), key.bytes().data(), HashKey::size,
+                      fast.bytes.data());
+    EXPECT_EQ(plain, fast) << bytes.size();
+  }
+}
+#endif
 
 TEST(KeyedDigest, differs_with_the_key_and_with_every_bit) {
   const HashKey one = HashKey::random();

@@ -1,6 +1,7 @@
 #include "repository/shard.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "base/compress.h"
@@ -232,11 +233,51 @@ Bytes serialise_shard(std::span<const ShardFile> files, std::span<const Digest> 
   return content;
 }
 
-Bytes wrap_shard(const Repository& repository, EpochNumber epoch, ByteView content) {
+namespace {
+
+// by_kind: the run id of the prefix's key, ended by zeros, and its number u32. A whole shard has
+// zeros.
+constexpr size_t run_bytes = 25;
+constexpr size_t number_at = 28;
+
+void name_prefix(ObjectHeader& header, const std::string& key) {
+  const size_t run_at = shard_prefix({header.epoch}).size();  // shards/EEEE/R/NNNNNN.zst
+  uint32_t number = 0;
+  if (key.size() > run_at + run_bytes + 1) {
+    const char* digits = key.data() + run_at + run_bytes + 1;
+    std::from_chars(digits, key.data() + key.size(), number);
+  }
+  const std::string run = key.substr(std::min(run_at, key.size()), run_bytes);
+  if (run.size() != run_bytes || shard_key({header.epoch}, run, number).text() != key)
+    throw base::error(ErrorKind::corrupt, "{} is not the key of an index shard", key);
+  std::memcpy(header.by_kind.data(), run.data(), run_bytes);
+  base::store<uint32_t>(header.by_kind.data() + number_at, number);
+}
+
+std::optional<ObjectKey> prefix_of(const ObjectHeader& header) {
+  const std::string run(base::as_text(ByteView(header.by_kind).first(run_bytes)));
+  if (run.front() == '\0') return std::nullopt;
+  const bool is_name =
+      std::ranges::all_of(run, [](char c) { return c != '/' && ObjectKey::allows(c); });
+  if (!is_name || run.front() == '.')
+    throw base::error(ErrorKind::corrupt, "the index shard is a difference from nothing");
+  return shard_key({header.epoch}, run, base::load<uint32_t>(header.by_kind.data() + number_at));
+}
+
+ObjectHeader header_of(const Repository& repository, ByteView object) {
+  return parse_header(object, ObjectKind::shard, repository.id(), repository.hash_key());
+}
+
+}  // namespace
+
+Bytes wrap_shard(const Repository& repository, EpochNumber epoch, ByteView content,
+                 const ShardPrefix* prefix) {
   base::Compressor compressor(compress_level, true);
-  const Bytes frame = compressor.compress(content);
   ObjectHeader header{
       .kind = ObjectKind::shard, .repository = repository.id(), .epoch = epoch.value};
+  if (prefix != nullptr) name_prefix(header, prefix->key.text());
+  const Bytes frame = prefix != nullptr ? compressor.compress_difference(content, prefix->content)
+                                        : compressor.compress(content);
   header.content = repository.hash_key().digest(content);
   header.content_bytes = content.size();
   header.stored = repository.hash_key().digest(frame);
@@ -245,20 +286,44 @@ Bytes wrap_shard(const Repository& repository, EpochNumber epoch, ByteView conte
   return object;
 }
 
-Bytes unwrap_shard(const Repository& repository, ByteView object) {
-  const ObjectHeader header =
-      parse_header(object, ObjectKind::shard, repository.id(), repository.hash_key());
+std::optional<ObjectKey> shard_prefix_of(const Repository& repository, ByteView object) {
+  return prefix_of(header_of(repository, object));
+}
+
+Bytes unwrap_shard(const Repository& repository, ByteView object, ByteView prefix) {
+  const ObjectHeader header = header_of(repository, object);
   const ByteView frame = object.subspan(header_bytes);
   if (repository.hash_key().digest(frame) != header.stored ||
       header.content_bytes > content_bytes_max) {
     throw base::error(ErrorKind::corrupt, "the index shard does not match its digest");
   }
+  if (prefix_of(header).has_value() != !prefix.empty()) {
+    throw base::error(ErrorKind::corrupt, "the index shard is a difference from another than this");
+  }
   Bytes content(header.content_bytes);
-  base::Decompressor().decompress_exactly(frame, content);
+  base::Decompressor().decompress_exactly(frame, content, prefix);
   if (repository.hash_key().digest(content) != header.content) {
     throw base::error(ErrorKind::corrupt, "the index shard does not match its digest");
   }
   return content;
+}
+
+Bytes read_shard(const Repository& repository, const ObjectKey& key, std::stop_token stop) {
+  const Bytes object = storage::read_all(repository.store(), key, base::GiB, stop);
+  const std::optional<ObjectKey> prefix_key = shard_prefix_of(repository, object);
+  if (!prefix_key) return unwrap_shard(repository, object);
+  const Bytes prefix =
+      base::while_doing("what it is a difference from, " + prefix_key->text(), [&] {
+        return unwrap_shard(repository,
+                            storage::read_all(repository.store(), *prefix_key, base::GiB, stop));
+      });
+  return unwrap_shard(repository, object, prefix);
+}
+
+bool is_worth_it(ByteView difference, ByteView content) {
+  constexpr size_t share = 4;
+  constexpr size_t content_bytes_min = 16 * base::KiB;
+  return content.size() >= content_bytes_min && difference.size() <= content.size() / share;
 }
 
 }  // namespace repository

@@ -137,9 +137,24 @@ base::Bytes serialise_shard(std::span<const ShardFile> files,
                             std::span<const BlockPlace> places,
                             std::span<const FrameAddress> frames);
 
-// A shard's object: header frame and one zstd frame.
-base::Bytes wrap_shard(const Repository& repository, EpochNumber epoch, base::ByteView content);
-// Throws corrupt.
-base::Bytes unwrap_shard(const Repository& repository, base::ByteView object);
+// Another shard's object, itself whole, and its content: what an object may be a difference from.
+struct ShardPrefix {
+  ObjectKey key;
+  base::Bytes content;
+};
+
+// A shard's object: header frame and one zstd frame, which with `prefix` is a difference from that
+// content.
+base::Bytes wrap_shard(const Repository& repository, EpochNumber epoch, base::ByteView content,
+                       const ShardPrefix* prefix = nullptr);
+// The key of what an object is a difference from; nothing when it is whole. Throws corrupt.
+std::optional<ObjectKey> shard_prefix_of(const Repository& repository, base::ByteView object);
+// The content, checked. Throws corrupt.
+base::Bytes unwrap_shard(const Repository& repository, base::ByteView object,
+                         base::ByteView prefix = {});
+// Reads an object of the store, and what it is a difference from. Throws absent, corrupt.
+base::Bytes read_shard(const Repository& repository, const ObjectKey& key, std::stop_token stop);
+// Whether a difference is worth what it costs a reader: one more object.
+bool is_worth_it(base::ByteView difference, base::ByteView content);
 
 }  // namespace repository

@@ -88,6 +88,7 @@ void add_tables(Json& body, const SnapshotRoot& root) {
                       {"blocks", shard.blocks},
                       {"size", shard.size},
                       {"digest", shard.digest.hex()}});
+    if (!shard.prefix.empty()) shards.back()["prefix"] = shard.prefix;
   }
   Json packs = Json::array();
   for (const PackRef& pack : root.packs) {
@@ -120,6 +121,7 @@ void read_tables(const Json& body, SnapshotRoot& root) {
                            .blocks = member<uint64_t>(shard, "blocks"),
                            .size = member<uint64_t>(shard, "size"),
                            .digest = digest_from(member<std::string>(shard, "digest"))});
+    if (shard.contains("prefix")) root.shards.back().prefix = member<std::string>(shard, "prefix");
   }
   for (const Json& pack : body.at("packs")) {
     root.packs.push_back({parse_pack_id(member<std::string>(pack, "id")),

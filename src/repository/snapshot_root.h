@@ -16,6 +16,7 @@ struct ShardRef {
   uint64_t blocks;
   uint64_t size;          // of the object
   crypto::Digest digest;  // of the content
+  std::string prefix{};   // key of the object that it is a difference from; empty: it is whole
 };
 
 struct PackRef {

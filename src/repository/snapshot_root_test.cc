@@ -41,7 +41,8 @@ SnapshotRoot any_root() {
                   .files = 2,
                   .blocks = 3,
                   .size = 4,
-                  .digest = {}}};
+                  .digest = {},
+                  .prefix = "shards/0002/q/000000.zst"}};
   std::ranges::copy(dice.noise(16), root.shards[0].digest.bytes.begin());
   root.packs = {{new_pack_id(root.started), 10, 20, 15}};
   root.damaged = {{"base/5/16384", 7}};

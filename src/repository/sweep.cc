@@ -40,7 +40,10 @@ class Needed {
  public:
   void add(const SnapshotRoot& root) {
     keys_.insert(snapshot_key(root.epoch, root.id).text());
-    for (const ShardRef& shard : root.shards) keys_.insert(shard.key);
+    for (const ShardRef& shard : root.shards) {
+      keys_.insert(shard.key);
+      if (!shard.prefix.empty()) keys_.insert(shard.prefix);
+    }
     for (const PackRef& pack : root.packs) keys_.insert(pack_key(root.epoch, pack.id).text());
   }
   bool has(const std::string& key) const { return keys_.contains(key); }

@@ -51,10 +51,15 @@ class Verifier {
       const std::string key = snapshot_key(epoch.number, id).text();
       try {
         const SnapshotRoot root = read_snapshot(repository_, epoch.number, id, stop_);
-        for (const ShardRef& shard : root.shards) users_[shard.key].insert(id);
+        for (const ShardRef& shard : root.shards) {
+          users_[shard.key].insert(id);
+          if (!shard.prefix.empty()) users_[shard.prefix].insert(id);
+        }
         for (const PackRef& pack : root.packs) check_pack_size(epoch.number, pack, id);
         for (const ShardRef& shard : root.shards) {
           if (!sizes_.contains(shard.key)) note(shard.key, "it is missing", {id});
+          if (!shard.prefix.empty() && !sizes_.contains(shard.prefix))
+            note(shard.prefix, "it is missing", {id});
         }
       } catch (const base::Error& failure) {
         if (failure.kind() == ErrorKind::cancelled || failure.kind() == ErrorKind::unavailable)
@@ -141,9 +146,7 @@ class Verifier {
   // The shard itself, and every block it names, read from its pack.
   void check_shard(const std::string& key, std::stop_token stop) {
     const EpochNumber epoch = epoch_of(key).number;
-    const base::Bytes object =
-        storage::read_all(repository_.store(), ObjectKey(key), base::GiB, stop);
-    const Shard shard = Shard::parse(unwrap_shard(repository_, object));
+    const Shard shard = Shard::parse(read_shard(repository_, ObjectKey(key), stop));
     if (!users_.contains(key)) return;  // left by a run that was cut short: nobody restores from it
     FrameReader reader(repository_, epoch);
     uint64_t blocks = 0;

@@ -57,6 +57,8 @@ class FileWriter final : public ObjectWriter {
     writer_.finish();
     if (!head.empty()) file_.write_all_at(0, head);
     file_.sync();
+    // What went through the page cache is not wanted there: it is the server's.
+    posix_fadvise(file_.descriptor(), 0, 0, POSIX_FADV_DONTNEED);
     return link_to_target();
   }
 

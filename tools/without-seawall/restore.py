@@ -15,13 +15,15 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 
 BLOCK = 8192
+HEADER = 144  # the frame that zstd skips
 ZEROS = 0xFFFFFFFF  # the frame that stands for blocks of zeros
 
 
-def unzstd(data, what):
-    done = subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, check=False)
+def unzstd(data, what, *options):
+    done = subprocess.run(["zstd", "-dcq", *options], input=data, stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
         sys.exit(f"damaged: {what}")
     return done.stdout
@@ -47,6 +49,17 @@ def snapshot_root(repository, name):
     if root["seawall"] != "snapshot" or root["version"] > 1:
         sys.exit(f"{found[-1]} is not a snapshot of format 1")
     return root["body"]
+
+
+def shard_content(repository, shard):
+    """A shard that is a difference is made whole with the one it was made from."""
+    stored = read(os.path.join(repository, shard["key"]))
+    if "prefix" not in shard:
+        return unzstd(stored, shard["key"])
+    with tempfile.NamedTemporaryFile() as prefix:
+        prefix.write(unzstd(read(os.path.join(repository, shard["prefix"])), shard["prefix"]))
+        prefix.flush()
+        return unzstd(stored[HEADER:], shard["key"], "--patch-from=" + prefix.name)  # the prefix is for the first frame
 
 
 class Shard:
@@ -130,8 +143,7 @@ def main():
         return data + "." + name if name in external else os.path.join(data, name)
 
     for shard in root["shards"]:
-        content = unzstd(read(os.path.join(options.repository, shard["key"])), shard["key"])
-        lay_out(Shard(content), f"{options.repository}/packs/{root['epoch']:04}", place)
+        lay_out(Shard(shard_content(options.repository, shard)), f"{options.repository}/packs/{root['epoch']:04}", place)
     os.makedirs(os.path.join(data, "pg_tblspc"), exist_ok=True)
     for oid, folder in spaces.items():
         os.symlink(folder, os.path.join(data, "pg_tblspc", oid))

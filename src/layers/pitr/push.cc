@@ -86,6 +86,9 @@ void push_wal(const repository::Repository& repository, const Path& file,
     return WalArchive(repository, epoch).has(other, stop);
   };
   std::erase_if(ahead, is_there);  // by the push before this one; compared in its own turn
+  // A push whose own segment went ahead carries others again once half of what may be ahead is used
+  // up: one for each push would be compressed by one thread, and never by all.
+  if (ahead.size() < options.look_ahead / 2 && is_there(*name)) ahead.clear();
   // A single segment is compressed by all threads, several by one each.
   const WalArchive archive(repository, epoch, ahead.empty() ? options.threads : 1);
   push_history(archive, *name, wal_folder, stop);

@@ -71,7 +71,16 @@ TEST_F(PushTest, stores_the_segment_asked_for_and_those_that_wait_behind_it) {
   testing::SampleRepository sample;
   push(sample, wal_folder() / name(2), 1);
   EXPECT_EQ(archived(sample), (std::set{name(2), name(3)}));
-  push(sample, wal_folder() / name(2), 16);
+  push(sample, wal_folder() / name(2), 2);
+  EXPECT_EQ(archived(sample), (std::set{name(2), name(3), name(4)}));
+}
+
+TEST_F(PushTest, does_not_carry_a_single_one_along_when_its_own_went_ahead) {
+  testing::SampleRepository sample;
+  push(sample, wal_folder() / name(2), 1);
+  push(sample, wal_folder() / name(3), 4);
+  EXPECT_EQ(archived(sample), (std::set{name(2), name(3)}));
+  push(sample, wal_folder() / name(4), 4);
   EXPECT_EQ(archived(sample), (std::set{name(2), name(3), name(4)}));
 }
 

@@ -13,7 +13,7 @@ namespace {
 constexpr double write_rate = 500e6;
 constexpr double replay_rate = 60e6;
 constexpr auto server_start = std::chrono::seconds(1);
-constexpr uint64_t sample_bytes_max = 64 * base::MiB;
+constexpr uint64_t sample_bytes_max = 16 * base::MiB;
 
 double sampled_rate(const repository::Repository& repository, const repository::SnapshotRoot& root,
                     std::stop_token stop) {

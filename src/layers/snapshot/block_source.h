@@ -21,7 +21,7 @@ class BlockSource {
   uint64_t fetched_bytes() const { return fetched_bytes_; }
 
  private:
-  static constexpr size_t frames_kept = 8;
+  static constexpr size_t frames_kept = 4;
   struct Kept {
     repository::FrameAddress address;
     base::Bytes raw;

@@ -313,7 +313,8 @@ std::vector<repository::ShardRef> shareable_shards(const CaptureFacts& facts) {
   std::vector<repository::ShardRef> shards;
   if (facts.base != nullptr) shards = facts.base->shards;
   std::erase_if(shards, [&](const repository::ShardRef& shard) {
-    return facts.shards_to_leave.contains(shard.key);
+    return facts.shards_to_leave.contains(shard.key) ||
+           facts.shards_to_leave.contains(shard.prefix);
   });
   return shards;
 }

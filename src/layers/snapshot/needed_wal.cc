@@ -85,15 +85,22 @@ void read_back(const WalArchive& archive, const SnapshotRoot& root, std::stop_to
                            to_string(root.checkpoint_lsn), to_string(root.start_lsn)));
   }
   if (root.from == "standby") return;  // a standby writes no end-of-backup record
-  const auto is_found_from = [&](Lsn from) {
-    postgres::WalReader to_stop = postgres::WalReader::first_record_after(
-        stored_segments(archive, root, stop), root.segment_bytes, from);
+  const auto is_found_by = [&](postgres::WalReader& to_stop) {
     while (const std::optional<postgres::WalRecord> record = to_stop.next()) {
       if (record->end < root.stop_lsn) continue;
       return record->end == root.stop_lsn && record->backup_end_of() == root.start_lsn;
     }
     return false;
   };
+  const auto is_found_from = [&](Lsn from) {
+    postgres::WalReader reader = postgres::WalReader::first_record_after(
+        stored_segments(archive, root, stop), root.segment_bytes, from);
+    return is_found_by(reader);
+  };
+  // A short backup begins and ends in one segment: it is fetched once.
+  const bool one_segment = root.checkpoint_lsn.value / root.segment_bytes ==
+                           (root.stop_lsn.value - 1) / root.segment_bytes;
+  if (one_segment && is_found_by(from_checkpoint)) return;
   const Lsn shortly_before{
       std::max(root.start_lsn.value,
                root.stop_lsn.value - std::min(root.stop_lsn.value, uint64_t{16 * base::KiB}))};

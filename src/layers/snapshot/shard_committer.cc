@@ -1,6 +1,7 @@
 #include "layers/snapshot/shard_committer.h"
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace layers {
 
@@ -26,13 +27,41 @@ void ShardCommitter::count(const Shard& shard) {
   }
 }
 
+// As a difference from the base's shard of the same stretch, or from what that is a difference
+// from: never from a difference, so that a reader needs one object more and no chain.
+ShardCommitter::Object ShardCommitter::object_of(const std::string& first_path,
+                                                 const base::Bytes& content,
+                                                 std::stop_token stop) const {
+  const auto whole = whole_.find(first_path);
+  if (whole != whole_.end()) {
+    try {
+      const repository::ObjectKey key(whole->second);
+      const repository::ShardPrefix prefix{key, repository::read_shard(repository_, key, stop)};
+      if (prefix.content.size() + content.size() <= base::Compressor::difference_bytes_max) {
+        base::Bytes bytes = repository::wrap_shard(repository_, epoch_, content, &prefix);
+        if (repository::is_worth_it(bytes, content)) return {std::move(bytes), whole->second};
+      }
+    } catch (const base::Error& failure) {
+      // A snapshot does not need the old shard: this one is stored whole.
+      if (failure.kind() != base::ErrorKind::corrupt && failure.kind() != base::ErrorKind::absent)
+        throw;
+      base::warn("an index shard cannot be built upon: {}", failure.message());
+    }
+  }
+  return {repository::wrap_shard(repository_, epoch_, content), {}};
+}
+
 void ShardCommitter::finish(uint32_t number, const std::string& first_path, ShardContent content,
                             std::stop_token stop) {
   const crypto::Digest digest = repository_.hash_key().digest(content.bytes);
   const auto same = base_.find(digest);
   Waiting waiting{.object = {}, .number = number, .packs = {}};
-  if (same == base_.end())
-    waiting.object = repository::wrap_shard(repository_, epoch_, content.bytes);
+  std::string prefix;
+  if (same == base_.end()) {
+    Object object = object_of(first_path, content.bytes, stop);
+    waiting.object = std::move(object.bytes);
+    prefix = std::move(object.prefix);
+  }
   const Shard shard = Shard::parse(std::move(content.bytes));
   {
     const std::lock_guard lock(mutex_);
@@ -49,7 +78,8 @@ void ShardCommitter::finish(uint32_t number, const std::string& first_path, Shar
                                      .files = content.files,
                                      .blocks = content.blocks,
                                      .size = waiting.object.size(),
-                                     .digest = digest});
+                                     .digest = digest,
+                                     .prefix = std::move(prefix)});
     for (const PackId& pack : shard.packs()) {
       if (!durable_.contains(pack)) waiting.packs.insert(pack);
     }

@@ -18,7 +18,10 @@ class ShardCommitter {
   ShardCommitter(const repository::Repository& repository, repository::EpochNumber epoch,
                  std::string run, std::vector<repository::ShardRef> base_shards)
       : repository_(repository), epoch_(epoch), run_(std::move(run)) {
-    for (repository::ShardRef& shard : base_shards) base_.emplace(shard.digest, std::move(shard));
+    for (repository::ShardRef& shard : base_shards) {
+      whole_.emplace(shard.first, shard.prefix.empty() ? shard.key : shard.prefix);
+      base_.emplace(shard.digest, std::move(shard));
+    }
   }
 
   // Takes over a finished shard; stores it now, or when the last of its new packs is committed.
@@ -49,11 +52,19 @@ class ShardCommitter {
   };
   void count(const repository::Shard& shard);
   void store(const Waiting& waiting, std::stop_token stop);
+  struct Object {
+    base::Bytes bytes;
+    std::string prefix;  // key; empty: it is whole
+  };
+  Object object_of(const std::string& first_path, const base::Bytes& content,
+                   std::stop_token stop) const;
 
   const repository::Repository& repository_;
   repository::EpochNumber epoch_;
   std::string run_;
   std::map<crypto::Digest, repository::ShardRef> base_;
+  std::map<std::string, std::string>
+      whole_;         // by first path: the base's object there that is whole
   std::mutex mutex_;  // guards what follows
   std::atomic<size_t> waiting_bytes_{0};
   std::vector<Waiting> waiting_;

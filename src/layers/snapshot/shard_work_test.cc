@@ -84,6 +84,20 @@ class ShardCommitterTest : public ::testing::Test {
     work->place(file, 0) = {work->add_frame({pack, 144, 100, 8192}), 0};
     return work;
   }
+  // A shard of one long file; `salt` changes a block in each hundred.
+  std::unique_ptr<ShardWork> long_shard(uint8_t salt) {
+    constexpr uint64_t blocks = 5000;
+    auto work = std::make_unique<ShardWork>(0, "base/5/1");
+    work->add(file_of("base/5/1", blocks), 131072);
+    work->plan_tasks();
+    WorkFile& file = *work->files()[0];
+    testing::Dice dice(7);
+    for (uint64_t block = 0; block < blocks; ++block) {
+      std::ranges::copy(dice.noise(16), work->digest(file, block).bytes.begin());
+      if (block % 100 == 0) work->digest(file, block).bytes[0] = std::byte{salt};
+    }
+    return work;
+  }
   static void finish(ShardCommitter& committer, ShardWork& work) {
     committer.finish(work.number(), work.first_path(), work.serialise(), {});
   }
@@ -123,6 +137,43 @@ TEST_F(ShardCommitterTest, names_a_shard_of_the_base_instead_of_storing_its_equa
   finish(second, *shard_in(0, pack_));
   EXPECT_EQ(second.take().shards.at(0).key, base.at(0).key);
   EXPECT_EQ(stored(), 1u);
+}
+
+class ShardDifferenceTest : public ShardCommitterTest {
+ protected:
+  std::vector<repository::ShardRef> store(uint8_t salt, int day,
+                                          std::vector<repository::ShardRef> base) {
+    ShardCommitter committer(sample_.repository, sample_.epoch.number,
+                             fmt::format("202611{:02}T000001Z-00000000", day), std::move(base));
+    finish(committer, *long_shard(salt));
+    return committer.take().shards;
+  }
+  base::Bytes read(const repository::ShardRef& shard) const {
+    return repository::read_shard(sample_.repository, repository::ObjectKey(shard.key), {});
+  }
+};
+
+TEST_F(ShardDifferenceTest, is_small_is_read_as_the_whole_and_never_built_upon_itself) {
+  const std::vector<repository::ShardRef> first = store(1, 22, {});
+  const std::vector<repository::ShardRef> second = store(2, 23, first);
+  const std::vector<repository::ShardRef> third = store(3, 24, second);
+  EXPECT_EQ(first.at(0).prefix, "");
+  EXPECT_EQ(second.at(0).prefix, first.at(0).key);
+  EXPECT_EQ(third.at(0).prefix, first.at(0).key);
+  EXPECT_LT(third.at(0).size, first.at(0).size / 10);
+  EXPECT_TRUE(read(first.at(0)) == long_shard(1)->serialise().bytes);
+  EXPECT_TRUE(read(second.at(0)) == long_shard(2)->serialise().bytes);
+  EXPECT_TRUE(read(third.at(0)) == long_shard(3)->serialise().bytes);
+}
+
+TEST_F(ShardDifferenceTest, is_not_made_from_what_is_gone_and_is_corrupt_or_absent_without_it) {
+  const std::vector<repository::ShardRef> first = store(1, 22, {});
+  const std::vector<repository::ShardRef> second = store(2, 23, first);
+  sample_.store.remove(repository::ObjectKey(first.at(0).key), {});
+  EXPECT_ERROR(absent, read(second.at(0)));
+  const std::vector<repository::ShardRef> third = store(3, 24, second);
+  EXPECT_EQ(third.at(0).prefix, "");
+  EXPECT_TRUE(read(third.at(0)) == long_shard(3)->serialise().bytes);
 }
 
 }  // namespace

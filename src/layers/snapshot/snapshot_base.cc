@@ -93,9 +93,7 @@ void KnownShards::find_leftover(const SnapshotRoot* base) {
 std::optional<Shard> KnownShards::load(const std::string& key) {
   try {
     return base::while_doing(key, [&] {
-      const base::Bytes object =
-          storage::read_all(repository_.store(), repository::ObjectKey(key), base::GiB, stop_);
-      return Shard::parse(repository::unwrap_shard(repository_, object));
+      return Shard::parse(repository::read_shard(repository_, repository::ObjectKey(key), stop_));
     });
   } catch (const base::Error& failure) {
     // What cannot be read cannot be compared with: its files are stored whole.
