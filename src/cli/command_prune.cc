@@ -65,8 +65,12 @@ repository::DumpSweepPlan plan_dumps(app::Context& context, const std::string& t
                                   : fmt::format("{}", fmt::join(at->second.reasons, "; "));
     return at == verdicts.end() || at->second.keep;
   };
-  return repository::plan_dump_sweep(context.dump_store(tier), context.cluster_database(), keep,
-                                     context.dump_tier(tier).tier.finish_within * 2, now, stop);
+  const auto lock_of = [&](const storage::ObjectKey& key) {
+    return app::lock_of(context.stored_dumps(tier), key, stop);
+  };
+  return repository::plan_dump_sweep(
+      context.dump_store(tier), context.cluster_database(),
+      {keep, lock_of, context.dump_tier(tier).tier.finish_within * 2}, now, stop);
 }
 
 void print_items(const char* head, const std::vector<repository::SweepItem>& items, bool all) {

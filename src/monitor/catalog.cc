@@ -123,6 +123,8 @@ void read_histories(Catalog& catalog, const Repository& repository, std::stop_to
     std::map<std::pair<base::Instant, int>, bool> failed;
     for (const repository::RunRecord& run : repository::read_runs(repository, tier_lane, stop)) {
       failed[{run.slot, run.attempt}] = !run.ok;
+      repository::RunRecord& last = catalog.last_runs[key];
+      if (last.ended <= run.ended) last = run;
     }
     for (const repository::Claim& claim : repository::read_claims(repository, tier_lane, stop)) {
       history.claims.push_back(
