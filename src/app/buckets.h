@@ -9,7 +9,7 @@ namespace app {
 // What a store does with each object besides keeping it.
 struct StoreCare {
   std::optional<policy::Lock> lock;
-  std::string kms_key;  // for encryption by the service; empty: none
+  std::string kms_key;                     // for encryption by the service; empty: none
   std::optional<base::Duration> patience;  // with a server that does not answer
 };
 

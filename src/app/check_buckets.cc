@@ -87,7 +87,8 @@ class BucketJudge {
       add("write-once", CheckResult::good, "the server refuses to put over what is there");
     } else if (posture_.facts.value->versioned) {
       add("write-once", CheckResult::warning,
-          "THIS SERVER IGNORES If-None-Match: a put can go over an object. The first version counts, "
+          "THIS SERVER IGNORES If-None-Match: a put can go over an object. The first version "
+          "counts, "
           "and later ones are shadows",
           "lock objects, so that no first version can be deleted; or use a server that honours it");
     } else {
@@ -121,12 +122,14 @@ class BucketJudge {
 
   void judge_lock() {
     if (use_.kind == BucketUse::Kind::repository) return;
-    if (use_.lock && !is_known("lock", posture_.lock, "s3:GetBucketObjectLockConfiguration")) return;
+    if (use_.lock && !is_known("lock", posture_.lock, "s3:GetBucketObjectLockConfiguration"))
+      return;
     if (use_.lock && !posture_.lock.value) {
       add("lock", CheckResult::problem,
           "the bucket cannot lock objects, and the policy wants them locked",
-          bucket_command(use_, "put-object-lock-configuration --object-lock-configuration "
-                               "'{\"ObjectLockEnabled\":\"Enabled\"}'") +
+          bucket_command(use_,
+                         "put-object-lock-configuration --object-lock-configuration "
+                         "'{\"ObjectLockEnabled\":\"Enabled\"}'") +
               " # some servers take that only when a bucket is made");
       return;
     }
@@ -152,11 +155,12 @@ class BucketJudge {
           "the bucket encrypts nothing by itself, only what is put with a key",
           use_.kms_key.empty()
               ? "set a default, against what others put there"
-              : bucket_command(use_, "put-bucket-encryption "
-                                     "--server-side-encryption-configuration '{\"Rules\":[{"
-                                     "\"ApplyServerSideEncryptionByDefault\":{\"SSEAlgorithm\":"
-                                     "\"aws:kms\",\"KMSMasterKeyID\":\"" +
-                                         use_.kms_key + "\"},\"BucketKeyEnabled\":true}]}'"));
+              : bucket_command(use_,
+                               "put-bucket-encryption "
+                               "--server-side-encryption-configuration '{\"Rules\":[{"
+                               "\"ApplyServerSideEncryptionByDefault\":{\"SSEAlgorithm\":"
+                               "\"aws:kms\",\"KMSMasterKeyID\":\"" +
+                                   use_.kms_key + "\"},\"BucketKeyEnabled\":true}]}'"));
       return;
     }
     add("encryption", CheckResult::good, "by default " + by_default);
@@ -354,9 +358,8 @@ std::vector<monitor::Finding> judge_buckets(Context& context, std::stop_token st
       const Posture posture = read_lifecycle(*store, prefix_of(bucket.use), stop);
       for (const AgeItem& one : judge_lifecycle(bucket.use, posture)) {
         if (one.item.result != CheckResult::problem) continue;
-        findings.push_back(
-            {one.destroys ? monitor::Severity::critical : monitor::Severity::warning,
-             fmt::format("{}: {}", one.item.subject, one.item.what), one.item.mend});
+        findings.push_back({one.destroys ? monitor::Severity::critical : monitor::Severity::warning,
+                            fmt::format("{}: {}", one.item.subject, one.item.what), one.item.mend});
       }
     } catch (const Error& failure) {
       // That a bucket cannot be reached is told by whoever reads what is in it.

@@ -17,7 +17,7 @@ struct BucketUse {
   std::string endpoint;  // for the command line of who mends it; empty: AWS
   base::Duration retain{};
   std::optional<policy::Lock> lock;
-  std::string kms_key;                     // by which the service encrypts; empty: none
+  std::string kms_key;                       // by which the service encrypts; empty: none
   std::optional<std::string> replicates_to;  // the bucket that the service copies to
 };
 

@@ -109,11 +109,11 @@ class LifecycleJudge {
       if (!touches(rule)) continue;
       if (rule.expire_days || rule.expires_by_date) {
         destroys(
-            fmt::format("the rule '{}' deletes objects of the repository {}: newer snapshots name "
-                        "old packs, so they are destroyed with them",
-                        rule.id,
-                        rule.expire_days ? fmt::format("after {} days", *rule.expire_days)
-                                         : "on a date"),
+            fmt::format(
+                "the rule '{}' deletes objects of the repository {}: newer snapshots name "
+                "old packs, so they are destroyed with them",
+                rule.id,
+                rule.expire_days ? fmt::format("after {} days", *rule.expire_days) : "on a date"),
             put_rules(leftovers_rule()));
       } else if (rule.noncurrent_days && keeps_first_versions()) {
         destroys(

@@ -31,7 +31,9 @@ bool has_dump(const repository::Repository& repository, storage::ObjectStore& st
   for (const repository::RunRecord& run : repository::read_runs(repository, slot.lanes[0], stop)) {
     if (!run.ok || run.slot != *slot.due) continue;
     const std::string name = base::member<std::string>(run.details, "dump");
-    const auto is_it = [&](const StoredDump& dump) { return dump.finished && dump.name.text() == name; };
+    const auto is_it = [&](const StoredDump& dump) {
+      return dump.finished && dump.name.text() == name;
+    };
     if (std::ranges::any_of(dumps, is_it)) return true;
   }
   return false;

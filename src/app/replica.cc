@@ -56,15 +56,14 @@ void copy_missing(Context& context, const policy::DumpTier& tier, ReplicaReport&
     sealing = std::make_unique<repository::SealedStore>(*place.stored, source_keys,
                                                         repository::dumps_scope);
   }
-  const repository::CopyOrder order{
-      .source = view_of(context, tier),
-      .replica = {*place.stored, sealing ? *sealing : *place.stored},
-      .source_keys = source_keys,
-      .replica_key = place.key};
-  const std::vector<StoredDump> missing = repository::missing_copies(
-      repository::list_dumps(order.source.stored, stop),
-      repository::list_dumps(order.replica.stored, stop), context.cluster_database(),
-      oldest_wanted(tier));
+  const repository::CopyOrder order{.source = view_of(context, tier),
+                                    .replica = {*place.stored, sealing ? *sealing : *place.stored},
+                                    .source_keys = source_keys,
+                                    .replica_key = place.key};
+  const std::vector<StoredDump> missing =
+      repository::missing_copies(repository::list_dumps(order.source.stored, stop),
+                                 repository::list_dumps(order.replica.stored, stop),
+                                 context.cluster_database(), oldest_wanted(tier));
   for (const StoredDump& dump : missing) progress.bytes_total += dump.size;
   for (const StoredDump& dump : missing) {
     try {
@@ -123,8 +122,8 @@ void compare(const repository::DumpView& source, const ReplicaPlace& replica,
     return;
   }
   try {
-    copy.same = record_of(source.stored, copy.name, stop) ==
-                record_of(*replica.stored, copy.name, stop);
+    copy.same =
+        record_of(source.stored, copy.name, stop) == record_of(*replica.stored, copy.name, stop);
     // Sealed anew for the replica they differ as they are kept, and not in what they say.
     if (!*copy.same && replica.opened)
       copy.same = record_of(source.in_clear, copy.name, stop) ==
@@ -172,8 +171,7 @@ ReplicaPlace open_replica(const Context& context, const policy::DumpTier& tier,
   if (by_service) care.kms_key = resolved(*replica.key).value;
   policy::Reach reach = replica.reach;
   if (!reach.region) reach.region = policy::region_in_name(replica.store);  // never the source's
-  ReplicaPlace place{.stored =
-                         open_store(replica.store, context.policy().s3, reach, care)};
+  ReplicaPlace place{.stored = open_store(replica.store, context.policy().s3, reach, care)};
   if (sealed_here(tier)) {
     place.key = open_keys(policy::Encryption{.key = *replica.key, .also = {}, .retired = {}});
     place.opened = std::make_unique<repository::SealedStore>(*place.stored, place.key,

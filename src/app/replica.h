@@ -25,8 +25,8 @@ ReplicaPlace open_replica(const Context& context, const policy::DumpTier& tier,
 struct ReplicaReport {
   std::string url;
   policy::Copier by = policy::Copier::seawall;
-  std::vector<std::string> copied;  // now
-  std::vector<std::string> failed;  // why, in sentences: of each dump, or of all
+  std::vector<std::string> copied;      // now
+  std::vector<std::string> failed;      // why, in sentences: of each dump, or of all
   std::optional<base::ErrorKind> kind;  // of the first failure
 };
 base::Json to_json(const ReplicaReport& report);

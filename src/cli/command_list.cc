@@ -91,9 +91,7 @@ void list_dumps(storage::ObjectStore& store, const policy::DumpTier& tier,
   }
 }
 
-Rows head_of_dumps() {
-  return {{"dump", "tier", "as of (UTC)", "size", "rows", "server", "copy"}};
-}
+Rows head_of_dumps() { return {{"dump", "tier", "as of (UTC)", "size", "rows", "server", "copy"}}; }
 
 // What is there when the first region is not: nothing of it is asked.
 void list_replicas(const Globals& globals) {

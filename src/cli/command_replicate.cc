@@ -13,8 +13,7 @@ void print_replica(const app::ReplicaReport& report) {
     fmt::print("copied to {}: {}\n", report.url, fmt::join(report.copied, ", "));
   for (const std::string& failed : report.failed)
     fmt::print("WARNING: not copied to {}: {}\n", report.url, failed);
-  if (report.copied.empty() && report.failed.empty())
-    fmt::print("{} has them all\n", report.url);
+  if (report.copied.empty() && report.failed.empty()) fmt::print("{} has them all\n", report.url);
 }
 
 namespace {

@@ -39,9 +39,10 @@ struct Catalog {
   std::map<policy::TierKey, policy::TierHistory> histories;
   std::map<uint32_t, std::map<uint32_t, std::map<uint64_t, repository::SegmentHolding>>>
       wal;  // by epoch, timeline, segment
-  std::map<policy::TierKey, repository::RunRecord> last_runs;  // the newest that ended, of each tier
-  std::vector<ReplicaState> replicas;  // where they were asked for
-  std::vector<Finding> of_places;      // what buckets' own rules do to what is kept there
+  std::map<policy::TierKey, repository::RunRecord>
+      last_runs;                              // the newest that ended, of each tier
+  std::vector<ReplicaState> replicas;         // where they were asked for
+  std::vector<Finding> of_places;             // what buckets' own rules do to what is kept there
   std::vector<std::string> unconfirmed_keys;  // key files that nobody has a confirmed copy of
 };
 

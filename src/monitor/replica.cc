@@ -19,9 +19,10 @@ class ReplicaJudge {
 
   std::vector<Finding> run() {
     if (!replica_.unreachable.empty()) {
-      find(Severity::critical, fmt::format("cannot be looked at: {}", replica_.unreachable),
-           "look at its service, at the network, and at what this credential may; until then nobody "
-           "knows of a copy in another region");
+      find(
+          Severity::critical, fmt::format("cannot be looked at: {}", replica_.unreachable),
+          "look at its service, at the network, and at what this credential may; until then nobody "
+          "knows of a copy in another region");
       return std::move(findings_);
     }
     judge_missing();
@@ -45,9 +46,10 @@ class ReplicaJudge {
     return replica_.by == policy::Copier::store
                ? "the service replicates by itself: 'seawall check' looks at its rule; what it was "
                  "once told FAILED it does not try again"
-               : fmt::format("seawall replicate dumps --tier {}, with a credential that may read "
-                             "dumps and write there",
-                             replica_.tier);
+               : fmt::format(
+                     "seawall replicate dumps --tier {}, with a credential that may read "
+                     "dumps and write there",
+                     replica_.tier);
   }
 
   static std::string listed(const std::vector<std::string>& names) {

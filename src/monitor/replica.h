@@ -1,5 +1,5 @@
-// Whether dumps are in another region too: what is known of the copies, and what is wrong with them.
-// The judgement is a pure function; app/replica.h reads what it judges.
+// Whether dumps are in another region too: what is known of the copies, and what is wrong with
+// them. The judgement is a pure function; app/replica.h reads what it judges.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ struct DumpCopy {
   base::Instant stored;               // when its record was, by the store's date
   uint64_t size = 0;                  // as it is kept
   std::optional<uint64_t> copy_size;  // nothing: no finished copy is there
-  base::Instant copied;               // the copy's own date. A service that replicates keeps the source's
+  base::Instant copied;  // the copy's own date. A service that replicates keeps the source's
   // Of the newest only, as telling costs requests:
   std::optional<bool> same;  // by checksums and records; nothing: it cannot be told
   std::string unproven;      // why not

@@ -27,12 +27,11 @@ void DumpCheck::finish() {
     throw base::error(ErrorKind::corrupt, "it has {} bytes where its record says {}", size_,
                       record_.size);
   }
-  const bool same = record_.sha256 ? whole_.finish_hex() == *record_.sha256
-                                   : (!record_.head_sha256 ||
-                                      head_.finish_hex() == *record_.head_sha256) &&
-                                         rest_.finish_hex() == record_.rest_sha256;
-  if (!same)
-    throw base::error(ErrorKind::corrupt, "its SHA-256 is not the one that was recorded");
+  const bool same = record_.sha256
+                        ? whole_.finish_hex() == *record_.sha256
+                        : (!record_.head_sha256 || head_.finish_hex() == *record_.head_sha256) &&
+                              rest_.finish_hex() == record_.rest_sha256;
+  if (!same) throw base::error(ErrorKind::corrupt, "its SHA-256 is not the one that was recorded");
 }
 
 }  // namespace repository

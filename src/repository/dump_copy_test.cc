@@ -42,7 +42,9 @@ class DumpCopyTest : public testing::Test {
     for (const StoredDump& dump : missing(order.source.stored, order.replica.stored))
       copy_dump(order, dump, progress_, {});
   }
-  void copy_missing(storage::ObjectStore& to) { copy_missing({{source_, source_}, {to, to}, {}, {}}); }
+  void copy_missing(storage::ObjectStore& to) {
+    copy_missing({{source_, source_}, {to, to}, {}, {}});
+  }
   std::shared_ptr<crypto::KeyWrapper> key(const std::string& name) {
     const Path path = folder_.path() / name;
     if (!std::filesystem::exists(path)) crypto::LocalKeyFile::create(path, epoch);

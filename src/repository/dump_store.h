@@ -33,8 +33,7 @@ struct DumpSweepRules {
   base::Duration unfinished_after;
 };
 DumpSweepPlan plan_dump_sweep(storage::ObjectStore& store, const std::string& database,
-                              const DumpSweepRules& rules, base::Instant now,
-                              std::stop_token stop);
+                              const DumpSweepRules& rules, base::Instant now, std::stop_token stop);
 
 // Deletes plan.remove: the record first, so that a crash leaves an unfinished dump and not a record
 // of nothing. Throws invalid when our clock is more than a minute off the store's.

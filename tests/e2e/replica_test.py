@@ -60,7 +60,7 @@ class Copied(DumpsBucketTest):
                 self.assertEqual(taken["replica"], {"store": f"s3://{self.replica}/copies", "by": "seawall",
                                                     "copied": [name], "failed": []})
                 self.assertEqual(self.copies(), [f"copies/{name}", f"copies/{name}.json"])
-                self.assertEqual(self.findings("replica"), [])
+                self.assertEqual(self.findings("the replica"), [])
                 self.assertEqual(self.listed(), {name: "there"})
                 if mode != "sse-kms":  # the very same bytes
                     for key in (name, name + ".json"):
@@ -94,21 +94,21 @@ class Copied(DumpsBucketTest):
         self.assertEqual(refused.code, 4, refused)
         self.far_s3.do("DELETE", self.replica, query={"policy": ""})
         self.assertIn("copied to", self.seawall("backup", "dumps", "--tier", "nightly").out)  # the slot has its dump
-        self.assertEqual(self.findings("replica"), [])
+        self.assertEqual(self.findings("the replica"), [])
         self.assertIn("has them all", self.seawall("replicate", "dumps").out)
         self.restore(primary)
 
     def test_what_is_missing_changed_or_out_of_reach_is_found(self):
         self.dumped_cluster(self.extra("clear", ", within: 1m"))
         first = self.dump()["name"]
-        self.assertEqual(self.findings("replica"), [])
+        self.assertEqual(self.findings("the replica"), [])
         for key in self.copies():
             for found, version, _ in self.far_s3.versions(self.replica, key):
                 self.far_s3.delete(self.replica, found, version)
         time.sleep(61)
         self.assertEqual(self.severities(f"lacks {first}"), ["critical"])
         self.seawall("replicate", "dumps")
-        late = self.findings("replica")
+        late = self.findings("the replica")
         self.assertEqual([one["severity"] for one in late], ["warning"], late)
         self.assertIn("where the policy says", late[0]["what"])
         # Other bytes of the same size are found by reading them.
@@ -152,7 +152,7 @@ class Copied(DumpsBucketTest):
         for found, version, _ in self.far_s3.versions(self.replica, record):
             self.far_s3.delete(self.replica, found, version)
         self.seawall("replicate", "dumps")
-        self.assertEqual(self.findings("replica"), [])
+        self.assertEqual(self.findings("the replica"), [])
         self.restore(primary)
 
 
@@ -176,7 +176,7 @@ class ByTheStore(DumpsBucketTest):
         self.assertIn("by the service's own", self.seawall("replicate", "dumps").out)
         name = taken["name"]
         cloud.wait_until(lambda: far.head(self.dumps_bucket, name + ".json"), 50, "the second zone has the dump")
-        self.assertEqual(self.findings("replica"), [])
+        self.assertEqual(self.findings("the replica"), [])
         self.assertEqual([one["replica"]["state"] for one in self.seawall("--json", "list").json()["dumps"]], ["there"])
         checked = self.seawall("--json", "check", check=False).json()
         [replication] = [one for one in checked if one["subject"].endswith("replication")]
@@ -194,7 +194,7 @@ class ByTheStore(DumpsBucketTest):
         finally:
             self.rgw.zones[1].start_gateway()
         cloud.wait_until(lambda: far.head(self.dumps_bucket, second + ".json"), 50, "the second zone catches up")
-        self.assertEqual(self.findings("replica"), [])
+        self.assertEqual(self.findings("the replica"), [])
 
 
 if __name__ == "__main__":
