@@ -17,15 +17,25 @@ namespace {
 
 constexpr size_t shadows_max = 5;
 
+constexpr int number_max = 100'000;  // no time in days or years that means anything is longer
+
+// It is shown to people, and a terminal obeys control characters.
+std::string printable(std::string text) {
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  return text;
+}
+
 std::string text_of(const XmlElement& element, std::string_view child) {
-  return element.value(child).value_or("");
+  return printable(element.value(child).value_or(""));
 }
 
 int number_of(const XmlElement& element, std::string_view child) {
   const std::string& text = element.require(child);
   int number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failed != std::errc{} || end != text.data() + text.size() || number < 0)
+  if (failed != std::errc{} || end != text.data() + text.size() || number < 0 ||
+      number > number_max)
     throw base::error(ErrorKind::corrupt, "{} is no number of days", child);
   return number;
 }
@@ -153,7 +163,7 @@ BucketLock parse_bucket_lock(std::string_view xml) {
   return lock;
 }
 
-std::string parse_location(std::string_view xml) { return parse_xml(xml).text; }
+std::string parse_location(std::string_view xml) { return printable(parse_xml(xml).text); }
 
 bool parse_versioning(std::string_view xml) { return parse_xml(xml).value("Status") == "Enabled"; }
 
@@ -164,7 +174,7 @@ std::string parse_encryption(std::string_view xml) {
       rule == nullptr ? nullptr : rule->find("ApplyServerSideEncryptionByDefault");
   if (by_default == nullptr) return {};
   const std::string key = text_of(*by_default, "KMSMasterKeyID");
-  return by_default->require("SSEAlgorithm") + (key.empty() ? "" : " " + key);
+  return printable(by_default->require("SSEAlgorithm")) + (key.empty() ? "" : " " + key);
 }
 
 bool parse_public_block(std::string_view xml) {

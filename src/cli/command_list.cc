@@ -79,7 +79,13 @@ void list_dumps(storage::ObjectStore& store, const policy::DumpTier& tier,
           {{"name", name}, {"tier", tier.tier.name}, {"size", dump.size}, {"finished", nullptr}});
       continue;
     }
-    const repository::DumpRecord record = repository::read_record(store, dump.name, stop);
+    repository::DumpRecord record;
+    try {
+      record = repository::read_record(store, dump.name, stop);
+    } catch (const base::Error& failure) {
+      if (failure.kind() == base::ErrorKind::absent) continue;  // expired while we looked
+      throw;
+    }
     const std::string_view copy = copies ? copies->state(dump.name) : "-";
     rows.push_back({name, record.tier, to_second(record.snapshot_at),
                     base::human_bytes(record.size), std::to_string(record.rows()),

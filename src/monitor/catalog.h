@@ -40,8 +40,9 @@ struct Catalog {
   std::map<uint32_t, std::map<uint32_t, std::map<uint64_t, repository::SegmentHolding>>>
       wal;  // by epoch, timeline, segment
   std::map<policy::TierKey, repository::RunRecord>
-      last_runs;                              // the newest that ended, of each tier
-  std::vector<ReplicaState> replicas;         // where they were asked for
+      last_runs;                                     // the newest that ended, of each tier
+  std::map<std::string, std::string> denied_places;  // tiers whose dumps we may not list, and why
+  std::vector<ReplicaState> replicas;                // where they were asked for
   std::vector<Finding> of_places;             // what buckets' own rules do to what is kept there
   std::vector<std::string> unconfirmed_keys;  // key files that nobody has a confirmed copy of
 };

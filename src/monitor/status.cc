@@ -221,6 +221,10 @@ class Judge {
   }
 
   void judge_dumps() {
+    for (const auto& [tier, why] : catalog_.denied_places) {
+      find(Severity::critical, fmt::format("dumps {} cannot be looked at: {}", tier, why),
+           "run it with a credential that may list them");
+    }
     const CatalogedDump* newest = nullptr;
     for (const CatalogedDump& dump : catalog_.dumps) {
       const std::string name = dump.stored.name.text();
