@@ -54,9 +54,9 @@ struct S3 {
 };
 
 struct Encryption {
-  KeySource key;                   // seals
-  std::vector<KeySource> also;     // open what it seals, too
-  std::vector<KeySource> retired;  // open what they sealed
+  KeySource key;                           // seals
+  std::vector<KeySource> also;             // open what it seals, too
+  std::vector<KeySource> retired;          // open what they sealed
   std::optional<std::string> index_cache;  // absolute; of a host that may seal and not open
 };
 

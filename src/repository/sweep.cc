@@ -208,8 +208,8 @@ std::set<std::string> condemned_keys(const Repository& repository, std::stop_tok
 
 void require_not_condemned(const Repository& repository, const SnapshotRoot& root,
                            std::stop_token stop) {
-  // A host that only seals builds upon nothing while there are such lists, and what it stores itself
-  // is named by then.
+  // A host that only seals builds upon nothing while there are such lists, and what it stores
+  // itself is named by then.
   if (repository.seals_only()) return;
   Needed needed;
   needed.add(root);

@@ -30,7 +30,7 @@ TEST(ReadAll, refuses_an_object_longer_than_it_may_be) {
   EXPECT_EQ(read_all(store, key, 100, {}).size(), 100u);
   EXPECT_ERROR(corrupt, read_all(store, key, 99, {}));
   EXPECT_ERROR(absent, read_all(store, ObjectKey("y"), 99, {}));
-  EXPECT_FALSE(read_all_if_there(store, ObjectKey("y"), 99, {}));
+  EXPECT_FALSE(store.get(ObjectKey("y"), 99, {}));
 }
 
 }  // namespace

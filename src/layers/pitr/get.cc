@@ -67,7 +67,7 @@ bool fetch_to(const WalArchive& archive, const WalFileName& name, WalArchive::Pa
 
 GetPlan get_plan_from(const RestorePlan& plan, Path policy, Path spool) {
   return {std::move(policy), plan.epoch.number,    plan.legs,
-          plan.timeline,    plan.last_is_partial, std::move(spool)};
+          plan.timeline,     plan.last_is_partial, std::move(spool)};
 }
 
 void write_get_plan(const GetPlan& plan, const Path& file) {
@@ -75,12 +75,9 @@ void write_get_plan(const GetPlan& plan, const Path& file) {
   for (const WalLeg& leg : plan.legs) {
     legs.push_back({{"timeline", leg.timeline.value}, {"first", leg.first}, {"last", leg.last}});
   }
-  const Json json = {{"policy", plan.policy.string()},
-                     {"epoch", plan.epoch.value},
-                     {"timeline", plan.timeline.value},
-                     {"legs", std::move(legs)},
-                     {"last_is_partial", plan.last_is_partial},
-                     {"spool", plan.spool.string()}};
+  const Json json = {{"policy", plan.policy.string()},          {"epoch", plan.epoch.value},
+                     {"timeline", plan.timeline.value},         {"legs", std::move(legs)},
+                     {"last_is_partial", plan.last_is_partial}, {"spool", plan.spool.string()}};
   base::write_file_durably(file, base::as_bytes(json.dump(1) + "\n"));
 }
 
