@@ -87,6 +87,7 @@ int main(int argc, char** argv) {
   cli::add_key(program, globals);
   cli::add_list(program, globals);
   cli::add_prune(program, globals);
+  cli::add_replicate(program, globals);
   cli::add_restore(program, globals);
   cli::add_status(program, globals);
   cli::add_verify(program, globals);
