@@ -1,10 +1,8 @@
 #include "app/check_buckets.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "app/keys.h"
-#include "app/replica.h"
 #include "base/error.h"
 
 namespace app {
@@ -85,23 +83,21 @@ class BucketJudge {
           "run it again after the first backup, with a credential that may read store.json");
     } else if (posture_.facts.value->conditional()) {
       add("write-once", CheckResult::good, "the server refuses to put over what is there");
-    } else if (posture_.facts.value->versioned) {
+    } else if (posture_.versioned.value.value_or(posture_.facts.value->versioned)) {
       add("write-once", CheckResult::warning,
-          "THIS SERVER IGNORES If-None-Match: a put can go over an object. The first version "
-          "counts, "
-          "and later ones are shadows",
-          "lock objects, so that no first version can be deleted; or use a server that honours it");
+          "THIS SERVER CANNOT BE RELIED ON TO REFUSE A PUT OVER AN OBJECT (If-None-Match): the "
+          "oldest version counts, and later ones are shadows",
+          "lock objects, so that no first version can be deleted");
     } else {
       add("write-once", CheckResult::problem,
-          "THIS SERVER IGNORES If-None-Match and the bucket keeps no versions: a put can destroy "
-          "what is there",
+          "THIS SERVER CANNOT BE RELIED ON TO REFUSE A PUT OVER AN OBJECT (If-None-Match), and the "
+          "bucket keeps no versions: a put can destroy what is there",
           bucket_command(use_, "put-bucket-versioning --versioning-configuration Status=Enabled"));
     }
     for (const cloud::Shadow& shadow : posture_.shadows) {
       add("shadows", CheckResult::problem,
           fmt::format("{} has {} versions: somebody put over it", shadow.key, shadow.versions),
-          "find out who; the oldest version is what was backed up, where the server ignores "
-          "If-None-Match");
+          "find out who; the oldest version is what was backed up");
     }
   }
 
@@ -169,15 +165,15 @@ class BucketJudge {
   void judge_replication() {
     if (!use_.replicates_to) return;
     if (!is_known("replication", posture_.replication, "s3:GetReplicationConfiguration")) return;
-    if (!posture_.is_aws && !posture_.replication.value) {
+    const std::vector<ReplicationRule> rules =
+        posture_.replication.value.value_or(std::vector<ReplicationRule>{});
+    if (!posture_.is_aws && rules.empty()) {
       add("replication", CheckResult::warning,
           "unproven: the bucket has no rule, and this service may replicate by itself",
           "'seawall status' looks at the copies");
       return;
     }
-    const std::vector<ReplicationRule> rules =
-        posture_.replication.value.value_or(std::vector<ReplicationRule>{});
-    const std::string prefix = use_.place.path.empty() ? "" : use_.place.path + "/";
+    const std::string prefix = key_prefix(use_.place);
     const auto copies = [&](const ReplicationRule& rule) {
       return rule.enabled && !rule.is_filtered && prefix.starts_with(rule.prefix) &&
              rule.bucket == *use_.replicates_to;
@@ -284,10 +280,6 @@ class PolicyBuckets {
   std::vector<Bucket> buckets_;
 };
 
-std::string prefix_of(const BucketUse& use) {
-  return use.place.path.empty() ? "" : use.place.path + "/";
-}
-
 // Two names of one bucket would let one's rules and rights hold for the other.
 void judge_different(const std::vector<PolicyBuckets::Bucket>& buckets,
                      std::vector<CheckItem>& items) {
@@ -305,6 +297,11 @@ void judge_different(const std::vector<PolicyBuckets::Bucket>& buckets,
 }
 
 }  // namespace
+
+std::string key_prefix(const policy::Place& place) {
+  const std::string inner = place.path.substr(std::min<size_t>(1, place.path.size()));
+  return inner.empty() ? inner : inner + "/";
+}
 
 std::vector<CheckItem> judge_bucket(const BucketUse& use, const Posture& posture) {
   return BucketJudge(use, posture).run();
@@ -334,7 +331,7 @@ std::vector<CheckItem> check_buckets(Context& context, std::stop_token stop) {
   for (const PolicyBuckets::Bucket& bucket : buckets.all()) {
     try {
       const std::unique_ptr<cloud::S3Store> store = buckets.open(bucket);
-      Posture posture = read_posture(*store, prefix_of(bucket.use), stop);
+      Posture posture = read_posture(*store, key_prefix(bucket.use.place), stop);
       items.push_back({bucket.use.subject, CheckResult::good, store->url() + " answers", {}});
       for (CheckItem& item : judge_bucket(bucket.use, posture)) items.push_back(std::move(item));
       known.emplace_back(bucket.use, std::move(posture));
@@ -355,7 +352,7 @@ std::vector<monitor::Finding> judge_buckets(Context& context, std::stop_token st
   for (const PolicyBuckets::Bucket& bucket : buckets.all()) {
     try {
       const std::unique_ptr<cloud::S3Store> store = buckets.open(bucket);
-      const Posture posture = read_lifecycle(*store, prefix_of(bucket.use), stop);
+      const Posture posture = read_lifecycle(*store, key_prefix(bucket.use.place), stop);
       for (const AgeItem& one : judge_lifecycle(bucket.use, posture)) {
         if (one.item.result != CheckResult::problem) continue;
         findings.push_back({one.destroys ? monitor::Severity::critical : monitor::Severity::warning,

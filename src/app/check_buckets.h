@@ -21,6 +21,9 @@ struct BucketUse {
   std::optional<std::string> replicates_to;  // the bucket that the service copies to
 };
 
+// What the keys of a place in a bucket start with: "", "a/b/".
+std::string key_prefix(const policy::Place& place);
+
 // The judgement of one bucket. Pure.
 std::vector<CheckItem> judge_bucket(const BucketUse& use, const Posture& posture);
 // Its part about age alone.

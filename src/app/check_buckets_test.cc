@@ -29,10 +29,10 @@ Answer<Value> known(Value value) {
   return {.value = std::move(value), .unproven = {}};
 }
 
-BucketUse use_of(Kind kind, std::string path = {}) {
+BucketUse use_of(Kind kind, const std::string& path = {}) {
   return {.kind = kind,
           .subject = "bucket",
-          .place = {policy::Place::Kind::s3, "shop-dumps-eu-west-1", std::move(path)},
+          .place = policy::parse_place("s3://shop-dumps-eu-west-1/" + path),
           .retain = std::chrono::days(90)};
 }
 
@@ -142,7 +142,10 @@ TEST(CheckBuckets, finds_buckets_open_to_the_public_and_without_conditions) {
   EXPECT_THAT(only(use_of(Kind::dumps), posture).mend, HasSubstr("put-public-access-block"));
   posture = good_posture();
   posture.facts = known(cloud::StoreFacts{false, false, false});
-  EXPECT_EQ(only(use_of(Kind::dumps), posture).result, CheckResult::problem);
+  EXPECT_EQ(only(use_of(Kind::dumps), posture).result, CheckResult::warning);  // versions are kept
+  posture.versioned = {.value = {}, .unproven = "denied"};
+  EXPECT_THAT(wrong(use_of(Kind::dumps), posture),
+              testing::Contains(testing::Field(&CheckItem::result, CheckResult::problem)));
 }
 
 TEST(CheckBuckets, wants_locks_that_end_before_the_dumps_do) {

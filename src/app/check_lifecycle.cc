@@ -22,7 +22,7 @@ void shorten(std::optional<int>& days, const std::optional<int>& other) {
 class LifecycleJudge {
  public:
   LifecycleJudge(const BucketUse& use, const Posture& posture)
-      : use_(use), posture_(posture), prefix_(use.place.path.empty() ? "" : use.place.path + "/") {}
+      : use_(use), posture_(posture), prefix_(key_prefix(use.place)) {}
 
   std::vector<AgeItem> run() {
     if (!posture_.lifecycle.is_known()) {

@@ -66,6 +66,24 @@ TEST_F(DumpRecordTest, is_the_same_when_read_again) {
   EXPECT_EQ(record.rows(), 20);
 }
 
+TEST_F(DumpRecordTest, may_vouch_for_what_was_sent_alone_and_never_for_nothing) {
+  DumpRecord record = some_record(first_);
+  record.sha256.reset();
+  record.head_sha256 = std::string(64, 'b');
+  record.rest_sha256 = std::string(64, 'c');
+  base::Json json = to_json(record);
+  EXPECT_TRUE(json.at("sha256").is_null());
+  EXPECT_FALSE(json.at("read_back").get<bool>());
+  EXPECT_EQ(to_json(dump_record_from_json(json)), json);
+  json["rest_sha256"] = nullptr;
+  EXPECT_EQ(failure_of([&] { dump_record_from_json(json); }).kind(), ErrorKind::corrupt);
+
+  // As records were before they had these members.
+  json = to_json(some_record(first_));
+  for (const char* member : {"head_sha256", "rest_sha256", "read_back"}) json.erase(member);
+  EXPECT_EQ(dump_record_from_json(json).sha256, std::string(64, 'a'));
+}
+
 TEST_F(DumpRecordTest, is_written_once) {
   put_record(store_, some_record(first_), {});
   EXPECT_EQ(failure_of([&] { put_record(store_, some_record(first_), {}); }).kind(),

@@ -74,7 +74,10 @@ rgw_sync_lease_period = 10
 """
 # What a gateway's own stand-in for a key service knows: ids for `x-amz-server-side-encryption-aws-kms-key-id`.
 KMS_KEYS = {"testkey-1": "YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo=",
-            "testkey-2": "aWIKTWFrZWZpbGUKbWFuCm91dApzcmMKVGVzdGluZwo="}
+            "testkey-2": "aWIKTWFrZWZpbGUKbWFuCm91dApzcmMKVGVzdGluZwo=",
+            # Named as AWS names its keys, which a policy must.
+            "11111111-1111-4111-8111-111111111111": "YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo=",
+            "22222222-2222-4222-8222-222222222222": "aWIKTWFrZWZpbGUKbWFuCm91dApzcmMKVGVzdGluZwo="}
 
 
 class Zone:
