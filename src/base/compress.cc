@@ -44,7 +44,8 @@ Bytes Compressor::compress(ByteView plain) {
 Bytes Compressor::compress_difference(ByteView plain, ByteView prefix) {
   CHECK(plain.size() + prefix.size() <= difference_bytes_max);
   ZSTD_CCtx_s* context = context_.get();
-  const int window = std::bit_width(std::max<size_t>(plain.size() + prefix.size(), KiB));
+  const auto window =
+      static_cast<int>(std::bit_width(std::max<size_t>(plain.size() + prefix.size(), KiB)));
   check_zstd(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window), "setting the window");
   check_zstd(ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, 1),
              "setting long distances");

@@ -16,7 +16,7 @@ class JsonService : public testing::Test {
   JsonService() : server_([this](const testing::HttpRequest&) { return next(); }) {}
   HttpAnswer next() {
     if (answers_.empty()) return {200, "{}"};
-    const HttpAnswer answer = answers_.front();
+    HttpAnswer answer = answers_.front();
     answers_.erase(answers_.begin());
     return answer;
   }

@@ -18,7 +18,7 @@ namespace {
 constexpr uint64_t file_bytes_max = 1 * base::MiB;
 
 std::optional<std::string> home(const Environment& environment) {
-  if (const auto folder = environment("HOME")) return folder;
+  if (auto folder = environment("HOME")) return folder;
   const passwd* const entry = getpwuid(getuid());  // NOLINT(concurrency-mt-unsafe): at the start
   return entry == nullptr ? std::nullopt : std::optional<std::string>(entry->pw_dir);
 }

@@ -172,11 +172,13 @@ TEST_F(DataKeyCacheTest, asks_once_for_many_threads) {
 
 // A folder in memory, as the kept keys want one.
 class DataKeyFileTest : public DataKeyCacheTest {
- protected:
+ public:
   DataKeyFileTest() : folder_(fmt::format("/dev/shm/seawall-test-{}", getpid())) {
     std::filesystem::remove_all(folder_);
   }
   ~DataKeyFileTest() override { std::filesystem::remove_all(folder_); }
+
+ protected:
   DataKeyFile file() {
     std::string why_not;
     std::optional<DataKeyFile> found = DataKeyFile::in(folder_, why_not);

@@ -11,7 +11,7 @@ Bytes repeated(uint8_t value, size_t count) { return Bytes(count, std::byte{valu
 
 template <size_t N>
 std::array<std::byte, N> filled(uint8_t value) {
-  std::array<std::byte, N> out;
+  std::array<std::byte, N> out{};
   out.fill(std::byte{value});
   return out;
 }
@@ -114,7 +114,7 @@ TEST(Envelope, is_the_same_stream_however_it_is_split) {
   testing::Dice dice;
   SCOPED_TRACE(dice.told());
   for (uint64_t round = 0; round < testing::rounds(40); ++round) {
-    const Bytes plain = dice.noise(dice.below(5 * envelope_frame_bytes));
+    const Bytes plain = dice.noise(dice.below(uint64_t{5} * envelope_frame_bytes));
     const auto pieces = [&](ByteView bytes, const auto& write) {
       const uint64_t most = dice.one_in(2) ? 200'000 : dice.between(1, 5000);
       while (!bytes.empty()) {

@@ -53,7 +53,7 @@ TEST(FrameOpener, takes_only_the_frames_it_needs) {
   constexpr uint64_t each = envelope_frame_bytes + frame_overhead;
   EXPECT_EQ(layout.stored_range(0, 1), (StoredRange{2048, each}));
   EXPECT_EQ(layout.stored_range(envelope_frame_bytes - 1, 2), (StoredRange{2048, 2 * each}));
-  EXPECT_EQ(layout.stored_range(10 * envelope_frame_bytes, 7),
+  EXPECT_EQ(layout.stored_range(uint64_t{10} * envelope_frame_bytes, 7),
             (StoredRange{2048 + 10 * each, 7 + last_frame_overhead}));
   EXPECT_EQ(layout.stored_range(5, 0).bytes, 0);
 }

@@ -19,7 +19,7 @@ using base::ErrorKind;
 
 namespace {
 
-constexpr long buffer_bytes = 256 * 1024;  // of libcurl, each way, for each connection
+constexpr long buffer_bytes = 256L * 1024;  // of libcurl, each way, for each connection
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;

@@ -249,7 +249,7 @@ class TlsServer {
         base::Process::start({{"openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "1000",
                                "-www", "-cert", certificate(), "-key", key}}));
     std::string said;
-    while (said.find("\n") == std::string::npos || said.find("ACCEPT") == std::string::npos) {
+    while (said.find('\n') == std::string::npos || said.find("ACCEPT") == std::string::npos) {
       char piece[512];
       const size_t count =
           server_->output().read_some(std::as_writable_bytes(std::span(piece, sizeof piece)));

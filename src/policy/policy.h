@@ -82,9 +82,9 @@ struct Pitr {
 struct Tier {
   std::string name;
   Cadence cadence;
-  base::Duration retain;
-  base::Duration start_within;
-  base::Duration finish_within;
+  base::Duration retain{};
+  base::Duration start_within{};
+  base::Duration finish_within{};
 };
 
 struct DumpOptions {

@@ -154,9 +154,9 @@ class FileRestorer {
       const size_t want =
           static_cast<size_t>(std::min<uint64_t>(buffer_.size(), file.size - offset));
       // What was restored past the page cache is on the disk alone: it is fetched while we digest.
-      posix_fadvise(out.descriptor(),
-                    static_cast<off_t>(offset == 0 ? 0 : offset + read_ahead_bytes),
-                    offset == 0 ? read_ahead_bytes : buffer_.size(), POSIX_FADV_WILLNEED);
+      posix_fadvise(
+          out.descriptor(), static_cast<off_t>(offset == 0 ? 0 : offset + read_ahead_bytes),
+          static_cast<off_t>(offset == 0 ? read_ahead_bytes : buffer_.size()), POSIX_FADV_WILLNEED);
       const size_t got = out.read_at(offset, buffer_.span().first(want));
       uint32_t bad_first = 0;
       uint32_t bad = 0;
