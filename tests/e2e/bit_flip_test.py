@@ -91,8 +91,7 @@ class BitFlip(Flip):
         }
 
     def root(self):
-        path = os.path.join(self.repository, f"snapshots/0001/{self.snapshot}.json")
-        return harness.json.loads(harness.read(path))["body"]
+        return harness.json.loads(self.stored(f"snapshots/0001/{self.snapshot}.json"))["body"]
 
     def not_needed(self):
         return {"end of timeline 1": self.keys("wal/**/*.partial.zst"),
