@@ -74,7 +74,7 @@ class Crash:
             self.fill(2000)
             primary.sql("select pg_switch_wal()")
             time.sleep(self.dice.uniform(0, 0.3))
-            for pid in harness.processes_naming("wal push"):
+            for pid in harness.processes_naming(f"{self.policy} wal push"):
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
@@ -146,7 +146,7 @@ class Crash:
                 # As if nothing were there: the next round claims the slot anew.
                 for bucket in (self.repository_bucket, self.dumps_bucket):
                     for key, version, _ in self.s3.versions(bucket):
-                        if re.search(r"/claims/|/snapshots/|\.dump", "/" + key):
+                        if re.search(r"/claims/|/runs/|/snapshots/|\.dump", "/" + key):
                             self.s3.delete(bucket, key, version if version != "null" else None)
 
     def test_two_hosts_push_one_log(self):

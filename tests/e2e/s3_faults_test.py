@@ -38,7 +38,7 @@ class Passing:
         rules = self.storm()
         done = self.seawall(*arguments, **options)
         self.assertGreater(sum(rule.hits for rule in rules), 2, f"no fault met {arguments}")
-        self.assertNotIn("error", done.err)
+        self.assertNotIn("seawall: error", done.err)
         self.proxy.clear()
         return done
 
@@ -86,9 +86,9 @@ class Passing:
         self.noise(30)
         self.archive_now(primary)
         # It stands still before its packs until the store is gone: so it is gone in the middle.
-        gate = self.proxy.stall(3, method="(PUT|POST)", path=PACKS)
+        gate = self.proxy.stall(3, method="PUT", path=PACKS)
         snapshot = self.start_seawall("backup", "snapshots", "--tier", "nightly")
-        self.wait_for(lambda: gate.hits or self.proxy.count(path=PACKS), what="a pack on its way")
+        self.wait_for(lambda: gate.hits, what="a pack on its way")
         before = self.archived()
         self.proxy.cut()
         begun = time.monotonic()
@@ -126,8 +126,7 @@ class Passing:
             file.write(f"[default]\ncredential_process = {program}\n")
         by_process = {"AWS_CONFIG_FILE": config, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
 
-        # Once for whoever is sending a part at that moment.
-        rule = self.proxy.answer(400, "ExpiredToken", "The provided token has expired.", method="PUT", path=PACKS, times=4)
+        rule = self.proxy.answer(400, "ExpiredToken", "The provided token has expired.", method="PUT", path=PACKS, skip=1)
         self.seawall("backup", "snapshots", env=by_process)
         self.assertGreater(rule.hits, 0)
         with open(asked) as file:
@@ -277,17 +276,15 @@ class Lasting:
             with self.subTest(path):
                 rule = self.proxy.corrupt(self.dice.randrange(30, 90), method="GET", path=path, times=None)
                 key = path.removeprefix("/app/")
-                done = self.refused(7, re.escape(key), *restore)
+                done = self.named(key, *restore)
                 self.assertGreater(rule.hits, 0, done)
                 self.assertFalse(os.path.exists(f"{target}/global/pg_control") and
                                  not os.path.exists(f"{target}/recovery.signal"))
                 shutil.rmtree(target, ignore_errors=True)
-                verified = self.seawall("verify", check=False)
-                self.assertEqual(verified.code, 7, verified)
-                self.assertIn(key, verified.out + verified.err)
+                self.named(key, "verify")
                 self.proxy.clear()
         self.proxy.corrupt(self.dice.randrange(30, 90), method="GET", path=ROOTS, times=None)
-        self.refused(7, "snapshots/0001/", "restore", "--snapshot", self.seawall_list()[0], "--to", target)
+        self.named("snapshots/0001/", "restore", "--snapshot", self.seawall_list()[0], "--to", target)
         self.proxy.clear()
         self.proxy.corrupt(20_000, method="GET", path=re.escape(archive) + "(\\?|$)", times=None)
         self.refused(7, re.escape(archive), "restore", "dump", "latest", "--into", primary.url("again"), "--create")
@@ -295,6 +292,13 @@ class Lasting:
         self.proxy.clear()
         self.all_is_right()
         self.compared(expected)
+
+    def named(self, key, *arguments):
+        done = self.seawall(*arguments, check=False)
+        # Whether a version above ours is damage or the truth, nobody can tell.
+        self.assertEqual(done.code, 2 if "written by a newer seawall" in done.err else 7, done)
+        self.assertIn(key, done.out + done.err)
+        return done
 
     def seawall_list(self):
         return [key.split("/")[-1].removesuffix(".json") for key in self.s3.keys(self.repository_bucket, "app/snapshots/")]
@@ -334,6 +338,7 @@ class OldGatewaySealed(FaultyBucketTest):
 
     deadline = "3s"
     test_bytes_that_come_back_changed = Lasting.test_bytes_that_come_back_changed
+    named = Lasting.named
     seawall_list = Lasting.seawall_list
 
     def test_what_is_kept_of_a_server_is_not_concluded_from_a_lost_reply(self):
