@@ -41,6 +41,7 @@ std::unique_ptr<cloud::S3Store> open_bucket(const policy::Place& place, const po
   options.server.profile = own.profile ? own.profile : settings.reach.profile;
   options.server.addressing = addressing_of(settings.addressing);
   options.server.ca_file = settings.ca_file.value_or("");
+  options.server.retries.deadline = settings.deadline;
   options.prefix = place.path;
   options.parts_max = static_cast<unsigned>(settings.parts_max);
   options.kms_key = care.kms_key;

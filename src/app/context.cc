@@ -62,6 +62,11 @@ std::string connection_url(const policy::ConnectionSource& source) {
 Context::Context(const Path& policy_file)
     : policy_file_(policy_file), policy_(policy::load(policy_file)) {}
 
+void Context::give_up_after(base::Duration most) {
+  CHECK(!store_ && dump_stores_.empty());
+  policy_.s3.deadline = std::min(policy_.s3.deadline, most);
+}
+
 storage::ObjectStore& Context::store() {
   if (!store_) store_ = open_store(policy_.repository.store, policy_.s3, {});
   return *store_;

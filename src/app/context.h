@@ -34,6 +34,9 @@ class Context {
 
   const policy::Policy& policy() const { return policy_; }
   const base::Path& policy_file() const { return policy_file_; }
+  // For whom somebody waits: no call to a bucket is tried for longer, whatever the policy says.
+  // Before the first store is asked for.
+  void give_up_after(base::Duration most);
   storage::ObjectStore& store();
   // What the repository is sealed by; null where the policy does not encrypt it.
   const repository::Keys& keys();

@@ -7,12 +7,24 @@
 #include "base/log.h"
 #include "crypto/data_key_cache.h"
 #include "crypto/local_key_file.h"
+#include "repository/sealed_store.h"
 
 namespace app {
 
 using base::Error;
 using base::ErrorKind;
 using policy::KeySource;
+
+namespace {
+
+// What `wal push`, a process for each segment, reads before it stores anything is of this class,
+// which a writer may read anyway; neither data nor the records of dumps are.
+bool is_index(const crypto::EncryptionContext& context) {
+  const auto at = context.find("class");
+  return at != context.end() && at->second == repository::name(repository::KeyClass::index);
+}
+
+}  // namespace
 
 KeySource resolved(const KeySource& source) {
   if (source.kind != KeySource::Kind::environment) return source;
@@ -60,7 +72,7 @@ repository::Keys open_keys(const policy::Encryption& encryption,
   if (!file) base::debug("each process asks for its own data key: {}", why_not);
   return std::make_shared<crypto::DataKeyCache>(
       std::make_unique<crypto::AnyOf>(std::move(sealing), std::move(retired)), base::system_clock(),
-      crypto::DataKeyCache::Limits{}, std::move(file));
+      crypto::DataKeyCache::Limits{}, std::move(file), is_index);
 }
 
 }  // namespace app

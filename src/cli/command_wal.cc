@@ -14,6 +14,9 @@ namespace cli {
 namespace {
 
 constexpr unsigned prefetch_segments = 16;
+// PostgreSQL waits for its archiver when it is shut down, three attempts long, and shows a failure
+// only once an attempt has ended; and it asks again by itself.
+constexpr base::Duration push_deadline = std::chrono::minutes(1);
 
 struct WalOptions {
   std::optional<std::string> repository;  // URL, instead of the policy's
@@ -26,12 +29,14 @@ struct WalOptions {
 class OpenRepository {
  public:
   OpenRepository(const Globals& globals, const WalOptions& options,
-                 const std::optional<layers::GetPlan>& plan) {
+                 const std::optional<layers::GetPlan>& plan,
+                 std::optional<base::Duration> deadline = std::nullopt) {
     if (options.repository) {
       store_ = app::open_store(policy::parse_store(*options.repository), {}, {});
       repository_ = repository::Repository::open(*store_, nullptr, globals.token());
     } else {
       context_.emplace(plan ? plan->policy : app::find_policy(globals.policy_file));
+      if (deadline) context_->give_up_after(*deadline);
       repository_ = context_->repository(globals.token());
     }
   }
@@ -44,7 +49,7 @@ class OpenRepository {
 };
 
 void push(const Globals& globals, const WalOptions& options) {
-  const OpenRepository repository(globals, options, std::nullopt);
+  const OpenRepository repository(globals, options, std::nullopt, push_deadline);
   layers::push_wal(repository.get(), options.file, {}, globals.token());
 }
 

@@ -87,6 +87,12 @@ std::optional<SecretKey> KmsKeyWrapper::unwrap(std::span<const EncryptedDataKey>
   return std::nullopt;
 }
 
+bool KmsKeyWrapper::has_wrapped(const EncryptedDataKey& entry, std::stop_token stop) {
+  if (entry.provider != kms_provider) return false;
+  const KmsArn own = own_arn(std::move(stop));
+  return arn_to_ask(entry, own) == own.text();
+}
+
 std::string KmsKeyWrapper::describe() const {
   return key_.starts_with("arn:") ? fmt::format("AWS KMS key {}", key_)
                                   : fmt::format("AWS KMS key {} in {}", key_, region_);

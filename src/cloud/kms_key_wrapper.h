@@ -28,6 +28,8 @@ class KmsKeyWrapper : public crypto::KeyWrapper {
   std::optional<crypto::SecretKey> unwrap(std::span<const crypto::EncryptedDataKey> wrapped,
                                           const crypto::EncryptionContext& context,
                                           std::stop_token stop) override;
+  // A multi-region key and its replicas are one key.
+  bool has_wrapped(const crypto::EncryptedDataKey& entry, std::stop_token stop) override;
   std::string describe() const override;
 
  private:

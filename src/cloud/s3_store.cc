@@ -85,6 +85,12 @@ void S3Store::lock_again(const std::string& key, const std::string& version_id,
   if (!answer.ok()) throw_s3(read_s3_failure(answer), client_.doing("locking", key));
 }
 
+void S3Store::lock_first_version(const std::string& key, std::stop_token stop) {
+  if (!options_.lock) return;
+  const KeyVersions versions = versions_of(client_, key, stop);
+  if (versions.first) lock_again(key, versions.first->version_id, stop);
+}
+
 StoreFacts S3Store::facts_for_reading(std::stop_token stop) {
   {
     const std::lock_guard lock(mutex_);

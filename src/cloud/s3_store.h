@@ -98,6 +98,8 @@ class S3Store final : public storage::ObjectStore {
   std::string locked_until() const;
   // Some servers drop the lock that an upload in parts began with: it is set on what came of it.
   void lock_again(const std::string& key, const std::string& version_id, std::stop_token stop);
+  // The same where no answer named the version.
+  void lock_first_version(const std::string& key, std::stop_token stop);
   storage::PutOutcome settle(const std::string& key, const S3PutAnswer& answer,
                              const Evidence& evidence, bool was_conditional, std::stop_token stop);
   bool is_ours(const std::string& key, const std::optional<S3Entry>& version,

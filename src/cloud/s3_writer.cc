@@ -136,7 +136,12 @@ PutOutcome S3Writer::commit_parts(base::ByteView head) {
   if (completed_) store_.lock_again(full_key_, answer.version_id, stop_);
   const S3Store::Evidence evidence{
       .nonce = nonce_, .size = written_, .etag = [this] { return composite_etag(); }};
-  return store_.settle(full_key_, answer, evidence, is_conditional, stop_);
+  const PutOutcome outcome = store_.settle(full_key_, answer, evidence, is_conditional, stop_);
+  if (outcome == PutOutcome::stored && !completed_) {  // its reply was lost, and it is ours
+    completed_ = true;
+    store_.lock_first_version(full_key_, stop_);
+  }
+  return outcome;
 }
 
 // As S3 makes it: the MD5 of the parts' MD5s. Empty where a part's ETag is none.

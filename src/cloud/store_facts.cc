@@ -12,6 +12,7 @@ using base::ErrorKind;
 namespace {
 
 constexpr const char* format_name = "seawall-store";
+constexpr int probe_attempts_max = 5;
 
 const std::string& probe_body() {
   static const std::string body = "seawall asks here whether a put can replace an object\n";
@@ -21,12 +22,18 @@ const std::string& probe_body() {
 // Whether completing an upload onto the probe, which is there, is refused.
 bool is_complete_conditional(S3Client& client, const std::string& key, const S3PutOptions& options,
                              const std::stop_token& stop) {
-  const std::string upload = client.begin_upload(key, options, stop);
-  const S3Part part = client.put_part(key, upload, 1, base::as_bytes(probe_body()), stop);
-  const S3PutAnswer answer = client.complete_upload(key, upload, {part}, true, stop);
-  if (!answer.is_taken) return false;
-  client.abort_upload(key, upload, stop);
-  return true;
+  for (int attempt = 0; attempt < probe_attempts_max; ++attempt) {
+    const std::string upload = client.begin_upload(key, options, stop);
+    const S3Part part = client.put_part(key, upload, 1, base::as_bytes(probe_body()), stop);
+    const S3PutAnswer answer = client.complete_upload(key, upload, {part}, true, stop);
+    if (!answer.is_taken) return false;
+    client.abort_upload(key, upload, stop);
+    // In doubt, it may have been done and its reply lost: what is kept for ever is not concluded
+    // from that.
+    if (!answer.in_doubt) return true;
+  }
+  throw base::error(ErrorKind::unavailable, "{}: {} replies in a row were lost",
+                    client.doing("POST", key), probe_attempts_max);
 }
 
 }  // namespace

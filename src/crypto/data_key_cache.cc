@@ -66,8 +66,12 @@ class Unlocked {
 }  // namespace
 
 DataKeyCache::DataKeyCache(std::unique_ptr<KeyWrapper> inner, const base::Clock& clock,
-                           Limits limits, std::optional<DataKeyFile> file)
-    : inner_(std::move(inner)), clock_(clock), limits_(limits), file_(std::move(file)) {
+                           Limits limits, std::optional<DataKeyFile> file, Contexts kept_opened)
+    : inner_(std::move(inner)),
+      clock_(clock),
+      limits_(limits),
+      file_(std::move(file)),
+      kept_opened_(std::move(kept_opened)) {
   CHECK(inner_ != nullptr && limits_.messages >= batch && limits_.contexts > 0 &&
         limits_.opened > 0);
 }
@@ -143,14 +147,42 @@ std::optional<SecretKey> DataKeyCache::unwrap(std::span<const EncryptedDataKey> 
   const Turn turn(*this, lock, "open " + name, stop);
   const auto at = opened_.find(name);
   if (at != opened_.end() && young(at->second.since)) return at->second.key.clone();
-  const base::Instant since = clock_.now();
-  std::optional<SecretKey> key;
+  std::optional<Opened> opened;
   {
     const Unlocked unlocked(lock);
-    key = inner_->unwrap(wrapped, context, stop);
+    opened = open(wrapped, context, name, stop);
   }
-  if (key) remember_opened(name, *key, since);
-  return key;
+  if (!opened) return std::nullopt;
+  remember_opened(name, opened->key, opened->since);
+  return std::move(opened->key);
+}
+
+std::optional<DataKeyCache::Opened> DataKeyCache::open(std::span<const EncryptedDataKey> wrapped,
+                                                       const EncryptionContext& context,
+                                                       const std::string& name,
+                                                       std::stop_token stop) {
+  const base::Instant since = clock_.now();
+  const bool is_kept = file_ && kept_opened_ && kept_opened_(context);
+  // Not what a context's data key for sealing is kept as: it is of these wrapped forms alone. It
+  // serves no message, so none is counted.
+  const DataKeyFile::Terms terms{.recipients = inner_->describe(),
+                                 .context = base::to_bytes("opened " + name),
+                                 .now = since,
+                                 .age_max = limits_.age};
+  if (is_kept) {
+    if (std::optional<KeptDataKey> kept = file_->take(terms))
+      return Opened{std::move(kept->key.plain), kept->made};
+  }
+  std::optional<SecretKey> key = inner_->unwrap(wrapped, context, std::move(stop));
+  if (!key) return std::nullopt;
+  if (is_kept) {
+    file_->keep({.key = {key->clone(), {wrapped.begin(), wrapped.end()}},
+                 .made = since,
+                 .recipients = terms.recipients,
+                 .context = terms.context},
+                terms);
+  }
+  return Opened{std::move(*key), since};
 }
 
 void DataKeyCache::remember_opened(const std::string& name, const SecretKey& key,

@@ -5,10 +5,15 @@
 // random id. What the cache gave out for sealing it also opens, without asking: a host that may
 // only generate can read back what it has just written, for as long as the key is kept and no
 // longer. Nothing may be built on that but checks that are glad to be able to.
+//
+// Contexts that `kept_opened` names are of objects that every process reads before it does anything
+// (which cluster, which epoch): what it opened of those one process leaves to the next in the file,
+// too, for as long.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -35,9 +40,11 @@ class DataKeyCache : public KeyWrapper {
   // lost: 16 384 processes an hour share one key.
   static constexpr uint64_t batch = 64;
 
+  using Contexts = std::function<bool(const EncryptionContext&)>;
+
   // Without `file` each process asks for its own data keys. `clock` is borrowed.
   DataKeyCache(std::unique_ptr<KeyWrapper> inner, const base::Clock& clock, Limits limits,
-               std::optional<DataKeyFile> file);
+               std::optional<DataKeyFile> file, Contexts kept_opened = nullptr);
 
   // As the inner one throws. Threads that want the same key wait for the one that asks for it.
   DataKey generate(const EncryptionContext& context, std::stop_token stop) override;
@@ -61,12 +68,16 @@ class DataKeyCache : public KeyWrapper {
   bool young(base::Instant since) const;
   Sealing obtain(const EncryptionContext& context, const base::Bytes& serialised,
                  std::stop_token stop);
+  std::optional<Opened> open(std::span<const EncryptedDataKey> wrapped,
+                             const EncryptionContext& context, const std::string& name,
+                             std::stop_token stop);
   void remember_opened(const std::string& name, const SecretKey& key, base::Instant since);
 
   const std::unique_ptr<KeyWrapper> inner_;
   const base::Clock& clock_;
   const Limits limits_;
   const std::optional<DataKeyFile> file_;
+  const Contexts kept_opened_;
 
   std::mutex mutex_;  // guards what follows; not held during calls to `inner_`
   std::condition_variable_any changed_;

@@ -214,6 +214,36 @@ TEST_F(DataKeyFileTest, serves_the_next_process) {
   EXPECT_EQ(three.inner->generated, 1);
 }
 
+TEST_F(DataKeyFileTest, leaves_what_was_opened_to_the_next_process_where_that_is_wanted) {
+  const EncryptionContext index = {{"class", "index"}};
+  const auto reader = [&] {
+    auto inner = std::make_unique<Counted>(text_);
+    Counted* counted = inner.get();
+    return Made{
+        std::make_unique<DataKeyCache>(
+            std::move(inner), clock_, DataKeyCache::Limits{}, file(),
+            [](const EncryptionContext& context) { return context.at("class") == "index"; }),
+        counted};
+  };
+  LocalKeyFile key = LocalKeyFile::parse(text_);
+  const DataKey of_index = key.generate(index, {});
+  const DataKey of_data = key.generate(data_context(), {});
+  for (int process = 0; process < 3; ++process) {
+    const Made made = reader();
+    const std::optional<SecretKey> opened = made->unwrap(of_index.wrapped, index, {});
+    ASSERT_TRUE(opened.has_value());
+    EXPECT_TRUE(same_secret(opened->bytes(), of_index.plain.bytes()));
+    EXPECT_EQ(made.inner->unwrapped, process == 0 ? 1 : 0);
+    ASSERT_TRUE(made->unwrap(of_data.wrapped, data_context(), {}).has_value());
+    EXPECT_EQ(made.inner->unwrapped, process == 0 ? 2 : 1);      // always asked for
+    EXPECT_NE(name(made->generate(index, {})), name(of_index));  // and never sealed with
+  }
+  clock_.time += 1h;
+  const Made later = reader();
+  later.inner->fails = true;
+  EXPECT_THROW((void)later->unwrap(of_index.wrapped, index, {}), base::Error);
+}
+
 TEST_F(DataKeyFileTest, is_of_one_context_and_one_recipient) {
   cache({}, file())->generate(data_context(), {});
   const Made other = cache({}, file());

@@ -7,6 +7,8 @@
 // nothing that the host does not hold already: the key opens what this very user has sealed on this
 // very host within the hour, and whoever can read this user's files can read the database, or the
 // files, that were sealed. It opens nothing of other hosts, and nothing older.
+// The exception is what DataKeyCache's `kept_opened` names: the repository's class `index`, which
+// holds identities, roots and records, no data; keys of it that were opened within the hour.
 //
 // The file, big-endian; its name is the first 32 digits of the SHA-256 of recipients and context:
 //

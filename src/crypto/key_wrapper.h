@@ -44,6 +44,15 @@ struct KeyWrapper {
                                           const EncryptionContext& context,
                                           std::stop_token stop) = 0;
 
+  // Whether this very key wrapped an entry that unwrap() opens. Another answer than true only where
+  // a service opens what other keys of its own wrapped, too: that ends when those are disabled.
+  // Throws as unwrap() does.
+  virtual bool has_wrapped(const EncryptedDataKey& entry, std::stop_token stop) {
+    static_cast<void>(entry);
+    static_cast<void>(stop);
+    return true;
+  }
+
   // Which key, for people and as a name of it: "key file 20261122T190000Z-5f3a9c01". The same text
   // whenever the same keys are meant, and another for others. No secrets.
   virtual std::string describe() const = 0;

@@ -179,6 +179,15 @@ Reach read_reach(const Section& section) {
           .profile = section.text_if_given("profile")};
 }
 
+base::Duration read_deadline(const Section& section) {
+  const base::Duration deadline = section.duration("deadline");
+  if (deadline < std::chrono::seconds(1) || deadline > std::chrono::hours(1)) {
+    throw section.error_at("deadline", "s3.deadline is from 1s to 1h",
+                           "5m rides out what passes; longer only hides an outage");
+  }
+  return deadline;
+}
+
 S3 read_s3(const Section& section) {
   const std::string& addressing = section.text("addressing");
   return {.reach = read_reach(section),
@@ -186,7 +195,8 @@ S3 read_s3(const Section& section) {
                         : addressing == "virtual" ? Addressing::virtual_host
                                                   : Addressing::automatic,
           .ca_file = section.text_if_given("ca_file"),
-          .parts_max = section.integer("parts_max")};
+          .parts_max = section.integer("parts_max"),
+          .deadline = read_deadline(section)};
 }
 
 DumpEncryption read_dump_encryption(const std::string& path, const Section& section,

@@ -51,6 +51,7 @@ struct S3 {
   Addressing addressing = Addressing::automatic;
   std::optional<std::string> ca_file;  // absolute
   int parts_max = 10000;
+  base::Duration deadline = std::chrono::minutes(5);  // no call is tried again after it
 };
 
 struct Encryption {

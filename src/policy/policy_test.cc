@@ -84,7 +84,7 @@ constexpr std::string_view in_buckets = R"(version: 1
 name: breezycorp
 timezone: Asia/Singapore
 database: { url: postgresql:///app }
-s3: { endpoint: "https://s3.example.net:8443", region: ap-southeast-1, addressing: path, ca_file: /ca.pem, parts_max: 1000 }
+s3: { endpoint: "https://s3.example.net:8443", region: ap-southeast-1, addressing: path, ca_file: /ca.pem, parts_max: 1000, deadline: 2m }
 repository:
   store: s3://breezycorp-repository-ap-southeast-1/app
   encryption: { key: env:BACKUP_KMS_KEY_ID, also: [file:/etc/seawall/recovery.key], retired: [alias/old] }
@@ -112,6 +112,7 @@ TEST(Policy, keeps_things_in_buckets) {
   EXPECT_EQ(policy.s3.addressing, Addressing::path);
   EXPECT_EQ(policy.s3.ca_file, "/ca.pem");
   EXPECT_EQ(policy.s3.parts_max, 1000);
+  EXPECT_EQ(policy.s3.deadline, std::chrono::minutes(2));
   EXPECT_EQ(policy.repository.store.url(), "s3://breezycorp-repository-ap-southeast-1/app");
   const Encryption& encryption = *policy.repository.encryption;
   EXPECT_EQ(print_key(encryption.key), "env:BACKUP_KMS_KEY_ID");

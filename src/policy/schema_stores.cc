@@ -76,6 +76,13 @@ Field s3_field() {
                     .default_value = "10000",
                     .least = 100,
                     .most = 10000});
+  fields.push_back({.name = "deadline",
+                    .type = FieldType::duration,
+                    .doc = "How long a call is tried again that the service does not answer, or "
+                           "answers with what may pass. From 1s to 1h; `wal push` never takes "
+                           "more than 1m, as PostgreSQL asks again by itself.",
+                    .example = "5m",
+                    .default_value = "5m"});
   return {.name = "s3",
           .doc = "How buckets are reached. AWS with its usual environment needs none of it.",
           .fields = std::move(fields)};

@@ -63,6 +63,8 @@ VerifyReport verify_dumps(ObjectStore& store, const std::string& database, Verif
   for (const StoredDump& dump : dumps)
     if (dump.finished) progress.bytes_total += dump.size;
   VerifyReport report;
+  std::optional<base::Error> denied;
+  size_t granted = 0;
   for (const StoredDump& dump : dumps) {
     if (!dump.finished) continue;
     ObjectKey key = dump.name.record_key();
@@ -70,14 +72,19 @@ VerifyReport verify_dumps(ObjectStore& store, const std::string& database, Verif
       const DumpRecord record = read_record(store, dump.name, stop);
       key = dump.name.archive_key();
       require_as_recorded(store, dump, record, progress, stop);
+      ++granted;
     } catch (const base::Error& failure) {
       if (failure.kind() == ErrorKind::cancelled || failure.kind() == ErrorKind::unavailable) throw;
       if (failure.kind() == ErrorKind::absent && !is_listed(store, dump.name, stop)) continue;
+      if (failure.kind() == ErrorKind::denied && !denied) denied = failure;
       report.damage.push_back({key.text(), failure.message(), {}});
     }
     report.objects += 2;
     report.bytes += dump.size;
   }
+  // Where not one opens, it is us who may not read them, and nobody knows how they are.
+  if (denied && granted == 0)
+    base::while_doing("reading the dumps", [&] { throw base::Error(*denied); });
   return report;
 }
 

@@ -106,7 +106,12 @@ RewrapReport rewrap(storage::ObjectStore& store, crypto::KeyWrapper& keys, crypt
       std::vector<EncryptedDataKey> wrapped = header->keys;
       for (EncryptedDataKey& more : read_sidecars(store, name, stop))
         wrapped.push_back(std::move(more));
-      if (to.unwrap(wrapped, header->context, stop)) return;
+      std::vector<EncryptedDataKey>
+          own;  // not what a service opens for as long as others are there
+      std::ranges::copy_if(wrapped, std::back_inserter(own), [&](const EncryptedDataKey& entry) {
+        return to.has_wrapped(entry, stop);
+      });
+      if (to.unwrap(own, header->context, stop)) return;
       std::optional<crypto::SecretKey> plain = keys.unwrap(wrapped, header->context, stop);
       if (!plain) {
         throw base::error(ErrorKind::denied, "none of our keys opens it: it was sealed for {}",

@@ -19,7 +19,8 @@ using storage::PutOutcome;
 
 namespace {
 
-constexpr size_t opened_max = 4096;  // objects whose keys are kept: some 4 MB
+constexpr size_t opened_max = 4096;      // objects whose keys are kept: some 4 MB
+constexpr size_t replaced_max = 10'000;  // data keys
 
 // The label of WAL and of a shard tells the digest that its own header holds, so that two of them
 // are the same however they were compressed: docs/formats/repository.md, "Binary objects".
@@ -168,9 +169,39 @@ std::unique_ptr<storage::ObjectWriter> SealedStore::begin_write(
 
 // ---- reading
 
-std::vector<crypto::EncryptedDataKey> SealedStore::rewrapped(const crypto::MessageHeader& header,
-                                                             std::stop_token stop) {
-  return read_rewrapped(below_, header, stop);
+crypto::SecretKey SealedStore::data_key_of(const crypto::MessageHeader& header,
+                                           std::stop_token stop) {
+  const std::string name = data_key_name(header);
+  std::vector<crypto::EncryptedDataKey> again;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = replaced_.find(name); known != replaced_.end()) again = known->second;
+  }
+  std::optional<Error> refused;
+  if (again.empty()) {
+    try {
+      if (std::optional<crypto::SecretKey> key = keys_->unwrap(header.keys, header.context, stop))
+        return std::move(*key);
+    } catch (const Error& failure) {
+      // The key that was replaced may be disabled, or gone.
+      if (failure.kind() == ErrorKind::cancelled) throw;
+      refused = failure;
+    }
+    again = read_rewrapped(below_, header, stop);
+  }
+  if (!again.empty()) {
+    if (std::optional<crypto::SecretKey> key = keys_->unwrap(again, header.context, stop)) {
+      const std::lock_guard lock(mutex_);
+      if (replaced_.size() >= replaced_max) replaced_.clear();
+      replaced_[name] = std::move(again);
+      return std::move(*key);
+    }
+  }
+  if (refused) throw Error(*refused);
+  throw Error(ErrorKind::denied,
+              fmt::format("none of our keys opens it: it was sealed for {}",
+                          crypto::describe_recipients(header.keys)),
+              "name that key in the policy, under 'retired' if it is an old one");
 }
 
 SealedStore::OpenedPtr SealedStore::open(const ObjectKey& key, ByteView bytes,
@@ -182,17 +213,8 @@ SealedStore::OpenedPtr SealedStore::open(const ObjectKey& key, ByteView bytes,
   const std::optional<crypto::Label> label = crypto::find_label(opened->header);
   if (!label) throw Error(ErrorKind::corrupt, "the object has no label: seawall did not seal it");
   crypto::require_context(opened->header, context_of(key));
-  std::optional<crypto::SecretKey> data_key =
-      keys_->unwrap(opened->header.keys, opened->header.context, stop);
-  if (!data_key)
-    data_key = keys_->unwrap(rewrapped(opened->header, stop), opened->header.context, stop);
-  if (!data_key) {
-    throw Error(ErrorKind::denied,
-                fmt::format("none of our keys opens it: it was sealed for {}",
-                            crypto::describe_recipients(opened->header.keys)),
-                "name that key in the policy, under 'retired' if it is an old one");
-  }
-  opened->key = crypto::open_header(opened->header, *data_key);
+  const crypto::SecretKey data_key = data_key_of(opened->header, stop);
+  opened->key = crypto::open_header(opened->header, data_key);
   opened->label = *label;
   if (label->name != name_digest(key))
     throw Error(ErrorKind::corrupt, "the object is another's, stored under this name");

@@ -83,9 +83,9 @@ class SealedStore final : public storage::ObjectStore {
   OpenedPtr open(const storage::ObjectKey& key, base::ByteView bytes, std::stop_token stop);
   OpenedPtr opened(const storage::ObjectKey& key, std::stop_token stop);
   void remember(const storage::ObjectKey& key, OpenedPtr opened);
-  // Data keys that a later `key rewrap` wrapped again: docs/formats/envelope.md, "Sidecars".
-  std::vector<crypto::EncryptedDataKey> rewrapped(const crypto::MessageHeader& header,
-                                                  std::stop_token stop);
+  // What the message is sealed by: as its header has it, or as a later `key rewrap` wrapped it
+  // again (docs/formats/envelope.md, "Sidecars"). Throws denied when our keys open neither.
+  crypto::SecretKey data_key_of(const crypto::MessageHeader& header, std::stop_token stop);
   storage::ObjectInfo plain_info(storage::ObjectInfo info) const;
   // The copy of an index object, on a host that only seals. Nothing where there is none.
   std::optional<base::Bytes> copy_of(const storage::ObjectKey& key, std::stop_token stop);
@@ -99,6 +99,8 @@ class SealedStore final : public storage::ObjectStore {
   std::mutex mutex_;
   std::list<std::string> recent_;  // newest first
   std::unordered_map<std::string, std::pair<OpenedPtr, std::list<std::string>::iterator>> cache_;
+  // By data_key_name(): those whose own header no key of ours opens any more. Bounded.
+  std::map<std::string, std::vector<crypto::EncryptedDataKey>> replaced_;
 };
 
 }  // namespace repository

@@ -226,5 +226,61 @@ TEST(Rewrapping, lets_a_new_key_open_what_is_old_and_writes_no_object_anew) {
       denied, rewrap(below, *any_of({text_of(new_key())}), *any_of({text_of(new_key())}), now, {}));
 }
 
+// One key of a service that opens with its others as well, as AWS KMS does, while they are enabled.
+struct KeyOfAService : crypto::KeyWrapper {
+  KeyOfAService(const std::string& own, const std::string& other)
+      : own_(crypto::LocalKeyFile::parse(own)), other_(crypto::LocalKeyFile::parse(other)) {}
+  crypto::DataKey generate(const crypto::EncryptionContext& context,
+                           std::stop_token stop) override {
+    return own_.generate(context, std::move(stop));
+  }
+  void add_wrapping(crypto::DataKey& key, const crypto::EncryptionContext& context,
+                    std::stop_token stop) override {
+    own_.add_wrapping(key, context, std::move(stop));
+  }
+  std::optional<crypto::SecretKey> unwrap(std::span<const crypto::EncryptedDataKey> wrapped,
+                                          const crypto::EncryptionContext& context,
+                                          std::stop_token stop) override {
+    if (std::optional<crypto::SecretKey> key = own_.unwrap(wrapped, context, stop)) return key;
+    std::optional<crypto::SecretKey> key = other_.unwrap(wrapped, context, stop);
+    if (key && !enabled_) throw base::Error(base::ErrorKind::denied, "the key is disabled");
+    return key;
+  }
+  bool has_wrapped(const crypto::EncryptedDataKey& entry, std::stop_token) override {
+    return base::as_text(entry.info).starts_with(own_.id());
+  }
+  std::string describe() const override { return "key " + own_.id(); }
+
+  crypto::LocalKeyFile own_;
+  crypto::LocalKeyFile other_;
+  bool enabled_ = true;
+};
+
+TEST(Rewrapping, does_not_rest_on_a_key_that_the_service_still_has) {
+  MemoryStore below;
+  const std::string old_key = text_of(new_key());
+  const std::string new_one = text_of(new_key());
+  {
+    SealedStore store(below, any_of({old_key}), "a");
+    store.put_if_absent(pack, base::as_bytes("one"), {});
+  }
+  const auto keys = std::make_shared<KeyOfAService>(new_one, old_key);
+  {
+    SealedStore store(below, keys, "a");
+    EXPECT_EQ(base::as_text(*store.get(pack, 1000, {})), "one");
+  }
+  EXPECT_EQ(rewrap(below, *any_of({old_key}), *keys, now, {}).rewrapped, 1u);
+  EXPECT_EQ(rewrap(below, *keys, *keys, now + std::chrono::hours(1), {}).rewrapped, 0u);
+  keys->enabled_ = false;
+  SealedStore store(below, keys, "a");
+  for (int time = 0; time < 2; ++time) EXPECT_EQ(base::as_text(*store.get(pack, 1000, {})), "one");
+  for (const std::string& key : below.keys()) {
+    if (key.starts_with(rewrapped_prefix)) below.remove(ObjectKey(key), {});
+  }
+  SealedStore other(below, keys, "a");
+  const base::Error failure = testing::error_of([&] { other.get(pack, 1000, {}); });
+  EXPECT_NE(failure.message().find("the key is disabled"), std::string::npos) << failure.message();
+}
+
 }  // namespace
 }  // namespace repository

@@ -8,6 +8,7 @@
 #include "base/task_group.h"
 #include "repository/json_object.h"
 #include "repository/pack.h"
+#include "repository/sealed_store.h"
 #include "repository/wal_archive.h"
 
 namespace repository {
@@ -41,6 +42,7 @@ class Verifier {
       read_roots(epoch);
     }
     in_parallel(objects);
+    judge_denied();
     std::ranges::sort(report_.damage, {}, &Damage::key);
     return std::move(report_);
   }
@@ -108,8 +110,27 @@ class Verifier {
       }
       const std::lock_guard lock(mutex_);
       report_.bytes += object.size;
+      granted_.insert(class_of(object.key));
     } catch (const base::Error& failure) {
-      if (failure.kind() == ErrorKind::cancelled || failure.kind() == ErrorKind::unavailable) throw;
+      take_failure(key, failure, {});
+    }
+  }
+
+  // In a catch: what is wrong with one object, or with all.
+  void take_failure(const std::string& key, const base::Error& failure,
+                    const std::set<std::string>& snapshots) {
+    if (failure.kind() == ErrorKind::cancelled || failure.kind() == ErrorKind::unavailable) throw;
+    if (failure.kind() != ErrorKind::denied) return note(key, failure.message(), snapshots);
+    const std::lock_guard lock(mutex_);
+    denied_.emplace(key, failure);
+  }
+
+  // Where not one object of a class opens, it is us who may not read them, and nobody knows how
+  // they are. Where others do, it is the object that says it was sealed for somebody else.
+  void judge_denied() {
+    for (const auto& [key, failure] : denied_) {
+      if (!granted_.contains(class_of(ObjectKey(key))))
+        base::while_doing("reading " + key, [&] { throw base::Error(failure); });
       note(key, failure.message(), {});
     }
   }
@@ -165,9 +186,7 @@ class Verifier {
           ++blocks;
         }
       } catch (const base::Error& failure) {
-        if (failure.kind() == ErrorKind::cancelled || failure.kind() == ErrorKind::unavailable)
-          throw;
-        note(pack_key(epoch, address.pack).text(), failure.message(), users_.at(key));
+        take_failure(pack_key(epoch, address.pack).text(), failure, users_.at(key));
       }
     }
     const std::lock_guard lock(mutex_);
@@ -237,9 +256,11 @@ class Verifier {
   std::vector<Epoch> epochs_;
   std::map<std::string, uint64_t> sizes_;
   std::map<std::string, std::set<std::string>>
-      users_;  // snapshots by the keys they need; fixed before the threads start
-  std::mutex mutex_;
+      users_;         // snapshots by the keys they need; fixed before the threads start
+  std::mutex mutex_;  // guards what follows
   VerifyReport report_;
+  std::set<KeyClass> granted_;                 // classes of which an object was read
+  std::map<std::string, base::Error> denied_;  // by key
 };
 
 }  // namespace

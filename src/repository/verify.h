@@ -26,8 +26,8 @@ struct VerifyProgress {
   std::atomic<uint64_t> bytes_done{0};
 };
 
-// Reads all of the repository with this many threads. Throws what listing throws; what is wrong
-// with an object is in the report.
+// Reads all of the repository with this many threads. Throws what listing throws, and denied where
+// no object of a class may be read; what is wrong with an object is in the report.
 VerifyReport verify(const Repository& repository, unsigned threads, VerifyProgress& progress,
                     std::stop_token stop);
 

@@ -28,8 +28,7 @@ class Care(DumpTest):
         runs = os.path.join(self.repository, "runs/dumps-nightly")
         slot = os.listdir(runs)
         self.assertEqual(len(slot), 1)
-        with open(os.path.join(runs, slot[0], "01.json")) as file:
-            record = json.load(file)["body"]
+        record = json.loads(self.stored(f"runs/dumps-nightly/{slot[0]}/01.json"))["body"]
         self.assertEqual((record["outcome"], record["details"]["dump"]), ("ok", taken["name"]))
 
     def test_a_failed_run_leaves_a_record_and_the_next_attempt_succeeds(self):

@@ -16,6 +16,8 @@ import tempfile
 import time
 import unittest
 
+import envelope
+
 SEAWALL = os.environ.get("SEAWALL", "build/release/seawall")
 MAJOR = os.environ.get("SEAWALL_PG_MAJOR", "15")
 PG_BIN = os.environ.get("SEAWALL_PG_BIN", f"/usr/lib/postgresql/{MAJOR}/bin")
@@ -218,6 +220,13 @@ class ClusterTest(unittest.TestCase):
         if not os.path.exists(key):
             run(SEAWALL, "key", "create", key)
         return f"  encryption: {{ key: file:{key} }}\n"
+
+    def stored(self, key):
+        """An object of the repository as it was before it was sealed, if it was."""
+        body = read(os.path.join(self.repository, key))
+        if not SEALED or key == "repository.json":
+            return body
+        return envelope.opened(body, read(os.path.join(self.folder, "repository.key")))
 
     def seawall(self, *arguments, **options):
         return run(SEAWALL, "--policy", self.policy, *arguments, **options)
