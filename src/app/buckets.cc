@@ -44,6 +44,11 @@ std::unique_ptr<cloud::S3Store> open_bucket(const policy::Place& place, const po
   options.prefix = place.path;
   options.parts_max = static_cast<unsigned>(settings.parts_max);
   options.kms_key = care.kms_key;
+  if (care.patience) {
+    options.server.retries.deadline = *care.patience;
+    options.server.timeouts.connect =
+        std::chrono::duration_cast<std::chrono::milliseconds>(*care.patience / 4);
+  }
   if (care.lock) {
     options.lock = cloud::S3Lock{.mode = care.lock->mode == policy::LockMode::compliance
                                              ? cloud::S3Lock::Mode::compliance
@@ -51,6 +56,33 @@ std::unique_ptr<cloud::S3Store> open_bucket(const policy::Place& place, const po
                                  .keep = care.lock->duration};
   }
   return std::make_unique<cloud::S3Store>(std::move(options));
+}
+
+std::optional<std::string> lock_of(storage::ObjectStore& store, const storage::ObjectKey& key,
+                                   std::stop_token stop) {
+  auto* bucket = dynamic_cast<cloud::S3Store*>(&store);
+  if (bucket == nullptr) return std::nullopt;
+  const std::string full = bucket->full_key(key);
+  std::vector<std::string> versions;
+  bucket->client().list_versions(
+      full,
+      [&](const cloud::S3Entry& entry) {
+        if (entry.key == full && !entry.is_delete_marker) versions.push_back(entry.version_id);
+        return entry.key == full;
+      },
+      stop);
+  base::Instant latest = base::system_clock().now();
+  const base::Instant now = latest;
+  for (const std::string& version : versions) {
+    std::vector<std::pair<std::string, std::string>> query;
+    if (cloud::is_version(version)) query.emplace_back("versionId", version);
+    const net::Response answer = bucket->client().request("HEAD", full, query, {}, {}, stop);
+    const auto until = answer.headers.find("x-amz-object-lock-retain-until-date");
+    if (answer.headers.find("x-amz-object-lock-legal-hold") == "ON") return "under a legal hold";
+    if (until) latest = std::max(latest, base::from_rfc3339(*until));
+  }
+  if (latest == now) return std::nullopt;
+  return "locked until " + base::to_rfc3339(std::chrono::ceil<std::chrono::seconds>(latest));
 }
 
 std::unique_ptr<crypto::KeyWrapper> open_kms_key(const std::string& key) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "app/check_buckets.h"
 #include "app/check_remote.h"
 #include "base/error.h"
 #include "layers/dump/client_run.h"
@@ -27,8 +28,12 @@ class Checker {
   std::vector<CheckItem> run() {
     const uint64_t database_bytes = check_server();
     check_store("repository.store", context_.policy().repository.store, database_bytes);
+    for (CheckItem& item : check_buckets(context_, stop_)) items_.push_back(std::move(item));
     for (const policy::DumpTier& tier : context_.policy().layers.dumps) {
       check_store(fmt::format("layers.dumps.{}.store", tier.tier.name), tier.store, database_bytes);
+      if (tier.replica)
+        check_store(fmt::format("layers.dumps.{}.replica", tier.tier.name), tier.replica->store,
+                    database_bytes);
     }
     check_repository();
     return std::move(items_);
@@ -280,6 +285,7 @@ class Checker {
 
   void check_store(const std::string& subject, const policy::Place& place,
                    uint64_t database_bytes) {
+    if (place.kind != policy::Place::Kind::file) return;  // see check_buckets
     const base::Path folder = place.path;
     ask(subject, fmt::format("sudo install -d -o $(id -un) -m 700 {}", folder.string()), [&] {
       if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) base::throw_errno(folder.string());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/slot_run.h"
+#include "base/error.h"
 
 namespace app {
 
@@ -12,19 +13,36 @@ using repository::StoredDump;
 
 namespace {
 
-bool has_dump(storage::ObjectStore& store, const std::string& tier, base::Instant slot,
-              std::stop_token stop) {
-  return std::ranges::any_of(repository::list_dumps(store, stop), [&](const StoredDump& dump) {
+// Whether a finished dump is the slot's. Who may write records and not open them goes by the runs'
+// own records and by what is listed.
+bool has_dump(const repository::Repository& repository, storage::ObjectStore& store,
+              const Slot& slot, std::stop_token stop) {
+  const std::vector<StoredDump> dumps = repository::list_dumps(store, stop);
+  const auto by_record = [&](const StoredDump& dump) {
     if (!dump.finished) return false;
     const DumpRecord record = repository::read_record(store, dump.name, stop);
-    return record.tier == tier && record.slot == slot;
-  });
+    return record.tier == slot.tiers[0] && record.slot == slot.due;
+  };
+  try {
+    return std::ranges::any_of(dumps, by_record);
+  } catch (const base::Error& failure) {
+    if (failure.kind() != base::ErrorKind::denied) throw;
+  }
+  for (const repository::RunRecord& run : repository::read_runs(repository, slot.lanes[0], stop)) {
+    if (!run.ok || run.slot != *slot.due) continue;
+    const std::string name = base::member<std::string>(run.details, "dump");
+    const auto is_it = [&](const StoredDump& dump) {
+      return dump.finished && dump.name.text() == name;
+    };
+    if (std::ranges::any_of(dumps, is_it)) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
-std::optional<DumpRecord> run_dump(Context& context, const DumpOrder& order,
-                                   layers::DumpProgress& progress, std::stop_token stop) {
+DumpOutcome run_dump(Context& context, const DumpOrder& order, layers::DumpProgress& progress,
+                     ReplicaProgress& copying, std::stop_token stop) {
   const repository::Repository repository = context.repository(stop);
   const base::Instant now = base::system_clock().now();
   const policy::DumpTier& tier = context.dump_tier(order.slot_of.value_or(order.like));
@@ -32,9 +50,12 @@ std::optional<DumpRecord> run_dump(Context& context, const DumpOrder& order,
                         ? newest_slot(context.policy(), TieredLayer::dumps, tier.tier.name, now)
                         : slot_by_hand(TieredLayer::dumps);
   storage::ObjectStore& store = context.dump_store(tier.tier.name);
-  if (slot.due && has_dump(store, tier.tier.name, *slot.due, stop)) return std::nullopt;
+  DumpOutcome outcome;
+  if (slot.due && has_dump(repository, store, slot, stop)) {
+    outcome.replica = replicate(context, tier, copying, stop);
+    return outcome;
+  }
 
-  std::optional<DumpRecord> record;
   const auto work = [&](const repository::Claim&) {
     const layers::DumpRequest request{
         .url = connection_url(context.policy().database.connection),
@@ -46,14 +67,19 @@ std::optional<DumpRecord> run_dump(Context& context, const DumpOrder& order,
         .roles_with_passwords = tier.roles_with_passwords,
         .again = order.again || slot.due,  // a slot's own dump is not its day's second thought
         .programs = order.programs};
-    record = layers::take_dump(store, request, progress, stop);
-    return base::Json{{"dump", record->name.text()},
-                      {"store", store.url()},
-                      {"size", record->size},
-                      {"sha256", record->sha256}};
+    outcome.record = layers::take_dump(store, request, progress, stop);
+    const DumpRecord& record = *outcome.record;
+    base::Json details = {{"dump", record.name.text()},
+                          {"store", store.url()},
+                          {"size", record.size},
+                          {"sha256", record.sha256 ? base::Json(*record.sha256) : nullptr},
+                          {"read_back", record.read_back()}};
+    outcome.replica = replicate(context, tier, copying, stop);
+    if (outcome.replica) details["replica"] = to_json(*outcome.replica);
+    return details;
   };
   run_slot(repository, slot, std::nullopt, work, stop);
-  return record;
+  return outcome;
 }
 
 }  // namespace app

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/context.h"
+#include "app/replica.h"
 #include "layers/dump/take_dump.h"
 
 namespace app {
@@ -13,10 +14,15 @@ struct DumpOrder {
   std::optional<base::Path> programs;  // where pg_dump is
 };
 
-// Nothing when the slot has its dump already. Throws conflict while another run holds the slot or,
+struct DumpOutcome {
+  std::optional<repository::DumpRecord> record;  // nothing: the slot has its dump already
+  std::optional<ReplicaReport> replica;          // nothing: the tier has none
+};
+
+// What the tier's replica lacks is copied behind it, also where the slot has its dump already; that
+// a copy failed does not fail the run. Throws conflict while another run holds the slot or,
 // by hand, the day has its dump; and whatever ends the run, after its record is written.
-std::optional<repository::DumpRecord> run_dump(Context& context, const DumpOrder& order,
-                                               layers::DumpProgress& progress,
-                                               std::stop_token stop);
+DumpOutcome run_dump(Context& context, const DumpOrder& order, layers::DumpProgress& progress,
+                     ReplicaProgress& copying, std::stop_token stop);
 
 }  // namespace app

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "app/context.h"
+#include "app/replica.h"
 #include "base/json.h"
 
 namespace cli {
@@ -38,6 +39,7 @@ void add_list(CLI::App& program, Globals& globals);
 void add_policy(CLI::App& program, Globals& globals);
 void add_probe(CLI::App& program, Globals& globals);
 void add_prune(CLI::App& program, Globals& globals);
+void add_replicate(CLI::App& program, Globals& globals);
 void add_restore(CLI::App& program, Globals& globals);
 void add_status(CLI::App& program, Globals& globals);
 void add_verify(CLI::App& program, Globals& globals);
@@ -47,6 +49,9 @@ void add_wal_for_people(CLI::App& wal, Globals& globals);  // its subcommands th
 // Subcommands that are files of their own.
 void add_backup_dumps(CLI::App& backup, Globals& globals);
 void add_restore_dump(CLI::App& restore, Globals& globals);
+
+// What became of a tier's copies in another region, for people.
+void print_replica(const app::ReplicaReport& report);
 
 // A line that is rewritten while work goes on: on a terminal in place, in a log as a plain line now
 // and then.

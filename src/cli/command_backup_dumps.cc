@@ -12,8 +12,10 @@ struct DumpOptions {
   bool again = false;
 };
 
-std::string describe(const layers::DumpProgress& progress) {
+std::string describe(const layers::DumpProgress& progress, const app::ReplicaProgress& copying) {
   const std::string_view phase = progress.phase.load();
+  if (phase == "done" && copying.bytes_total > 0)
+    return "dump: copying to the replica, " + share(copying.bytes, copying.bytes_total);
   if (phase == "reading back")
     return "dump: " + std::string(phase) + ", " + share(progress.bytes_read_back, progress.bytes);
   if (phase != "dumping") return fmt::format("dump: {}", phase);
@@ -26,7 +28,15 @@ void print_dump(const repository::DumpRecord& record, const std::string& store,
   fmt::print("{} is stored in {}: {}, {} rows in {} relations, by pg_dump {}, in {}\n",
              record.name.text(), store, base::human_bytes(record.size), record.rows(),
              record.relations.size(), record.dump_version, base::human_duration(watch.elapsed()));
-  fmt::print("sha256 {}\n", record.sha256);
+  if (record.sha256) {
+    fmt::print("sha256 {}\n", *record.sha256);
+  } else {
+    fmt::print(
+        "it was not read back, as this credential may not: 'seawall verify' does, with one that "
+        "may\nsha256 of the first {} bytes {}, of the rest {}\n",
+        record.offsets ? record.head_bytes : 0, record.head_sha256.value_or("-"),
+        record.rest_sha256.value_or("-"));
+  }
   if (!record.left_out.empty())
     fmt::print("rows left out, as the policy says: {}\n", fmt::join(record.left_out, ", "));
   if (!record.offsets)
@@ -37,26 +47,28 @@ void print_dump(const repository::DumpRecord& record, const std::string& store,
 void backup_dumps(const Globals& globals, const DumpOptions& options) {
   app::Context context = globals.context();
   layers::DumpProgress progress;
+  app::ReplicaProgress copying;
   const base::Stopwatch watch;
-  ProgressLine line(globals, [&] { return describe(progress); });
+  ProgressLine line(globals, [&] { return describe(progress, copying); });
   const app::DumpOrder order{.slot_of = options.tier,
                              .like = options.like,
                              .again = options.again,
                              .programs = options.programs};
-  const std::optional<repository::DumpRecord> taken =
-      app::run_dump(context, order, progress, globals.token());
+  const app::DumpOutcome outcome =
+      app::run_dump(context, order, progress, copying, globals.token());
   line.finish();
-  if (!taken) {
-    if (globals.json) return print_json(nullptr);
-    fmt::print("the slot has its dump already\n");
-    return;
-  }
   if (globals.json) {
-    print_json(to_json(*taken));
-  } else {
-    const std::string tier = options.tier.value_or(options.like);
-    print_dump(*taken, context.dump_store(context.dump_tier(tier).tier.name).url(), watch);
+    base::Json json = outcome.record ? to_json(*outcome.record) : base::Json(nullptr);
+    if (outcome.record && outcome.replica) json["replica"] = to_json(*outcome.replica);
+    return print_json(json);
   }
+  if (outcome.record) {
+    const std::string tier = options.tier.value_or(options.like);
+    print_dump(*outcome.record, context.dump_store(context.dump_tier(tier).tier.name).url(), watch);
+  } else {
+    fmt::print("the slot has its dump already\n");
+  }
+  if (outcome.replica) print_replica(*outcome.replica);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <map>
 
 #include "app/probe.h"
+#include "base/log.h"
 #include "cli/command.h"
 #include "monitor/catalog.h"
 #include "policy/duration.h"
@@ -66,8 +67,12 @@ repository::DumpSweepPlan plan_dumps(app::Context& context, const std::string& t
                                   : fmt::format("{}", fmt::join(at->second.reasons, "; "));
     return at == verdicts.end() || at->second.keep;
   };
-  return repository::plan_dump_sweep(context.dump_store(tier), context.cluster_database(), keep,
-                                     context.dump_tier(tier).tier.finish_within * 2, now, stop);
+  const auto lock_of = [&](const storage::ObjectKey& key) {
+    return app::lock_of(context.stored_dumps(tier), key, stop);
+  };
+  return repository::plan_dump_sweep(
+      context.dump_store(tier), context.cluster_database(),
+      {keep, lock_of, context.dump_tier(tier).tier.finish_within * 2}, now, stop);
 }
 
 void print_items(const char* head, const std::vector<repository::SweepItem>& items, bool all) {
@@ -100,8 +105,15 @@ void prune(Globals& globals, const PruneOptions& options) {
   const repository::SweepPlan plan =
       repository::plan_sweep(repository, rules, now, globals.token());
   std::map<std::string, repository::DumpSweepPlan> dumps;  // by tier
-  for (const policy::DumpTier& tier : context.policy().layers.dumps)
+  for (const policy::DumpTier& tier : context.policy().layers.dumps) {
+    if (const auto denied = catalog.denied_places.find(tier.tier.name);
+        denied != catalog.denied_places.end()) {
+      base::warn("dumps {} are left to their age, as we may not look: {}", tier.tier.name,
+                 denied->second);
+      continue;
+    }
     dumps[tier.tier.name] = plan_dumps(context, tier.tier.name, retention, now, globals.token());
+  }
   std::vector<repository::SweepItem> dumps_kept;
   std::vector<repository::SweepItem> dumps_going;
   for (const auto& [tier, of_tier] : dumps) {

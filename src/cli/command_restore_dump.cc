@@ -14,6 +14,7 @@ struct RestoreDumpOptions {
   unsigned jobs = 1;
   bool create = false;
   bool no_globals = false;
+  bool from_replica = false;
 };
 
 std::string describe(const layers::RestoreDumpProgress& progress) {
@@ -53,7 +54,9 @@ base::Json to_json(const repository::DumpRecord& record, const layers::RestoredD
 void restore_dump(Globals& globals, const RestoreDumpOptions& options) {
   app::Context context = globals.context();
   const policy::DumpTier& tier = context.dump_tier(options.tier);
-  storage::ObjectStore& store = context.dump_store(tier.tier.name);
+  std::optional<app::ReplicaPlace> replica;
+  if (options.from_replica) replica = app::open_replica(context, tier);
+  storage::ObjectStore& store = replica ? replica->in_clear() : context.dump_store(tier.tier.name);
   layers::RestoreDumpRequest request{
       .name = repository::find_dump(repository::list_dumps(store, globals.token()),
                                     context.cluster_database(), options.wanted),
@@ -111,13 +114,16 @@ void add_restore_dump(CLI::App& restore, Globals& globals) {
   command->add_flag("--create", options->create, "make the database first, as the dumped one was");
   command->add_flag("--no-globals", options->no_globals,
                     "without the recorded roles, owners, grants and settings");
+  command->add_flag("--from-replica", options->from_replica,
+                    "from the tier's replica alone, with its key: the first region may be gone");
   command->add_option("--tier", options->tier, "which tier of the policy, where there are several")
       ->type_name("NAME");
   command->add_option("--pg-bin", options->programs, "where pg_restore is")->type_name("FOLDER");
   command->footer(
       "Examples:\n"
       "  seawall restore dump latest --into postgresql:///breezycorp_copy --create -j 4\n"
-      "  seawall restore dump 2026-11-22 --into postgresql://postgres@new-host/breezycorp");
+      "  seawall restore dump 2026-11-22 --into postgresql://postgres@new-host/breezycorp\n"
+      "  seawall restore dump latest --from-replica --into postgresql:///breezycorp --create");
   command->callback([&globals, options] { restore_dump(globals, *options); });
 }
 

@@ -58,7 +58,8 @@ void show(Globals& globals) {
   app::Context context = globals.context();
   const repository::Repository repository = context.repository(globals.token());
   const base::Instant now = base::system_clock().now();
-  const monitor::Catalog catalog = context.catalog(repository, now, globals.token());
+  monitor::Catalog catalog = context.catalog(repository, now, globals.token());
+  app::read_places(context, catalog, globals.token());
   const monitor::Status status = monitor::judge_status(
       context.policy(), catalog, last_transaction(repository, catalog, globals.token()), now);
   if (globals.json) {

@@ -8,12 +8,28 @@ namespace {
 
 struct VerifyOptions {
   bool no_record = false;
+  bool replicas = false;
 };
 
 void append(repository::VerifyReport& report, const repository::VerifyReport& of_dumps) {
   report.objects += of_dumps.objects;
   report.bytes += of_dumps.bytes;
   report.damage.insert(report.damage.end(), of_dumps.damage.begin(), of_dumps.damage.end());
+}
+
+// What is damaged in a replica has its URL before its key: the dump itself may be whole.
+repository::VerifyReport of_replicas(app::Context& context, repository::VerifyProgress& progress,
+                                     const std::stop_token& stop) {
+  repository::VerifyReport all;
+  for (const policy::DumpTier& tier : context.policy().layers.dumps) {
+    if (!tier.replica) continue;
+    const app::ReplicaPlace place = app::open_replica(context, tier);
+    repository::VerifyReport report =
+        repository::verify_dumps(place.in_clear(), context.cluster_database(), progress, stop);
+    for (repository::Damage& one : report.damage) one.key = place.stored->url() + "/" + one.key;
+    append(all, report);
+  }
+  return all;
 }
 
 void verify(Globals& globals, const VerifyOptions& options) {
@@ -29,6 +45,7 @@ void verify(Globals& globals, const VerifyOptions& options) {
     append(report, repository::verify_dumps(context.dump_store(tier.tier.name),
                                             context.cluster_database(), progress, globals.token()));
   }
+  if (options.replicas) append(report, of_replicas(context, progress, globals.token()));
   if (!options.no_record) {
     repository::keep_verification(repository, report, base::system_clock().now(), globals.token());
   }
@@ -64,6 +81,7 @@ void add_verify(CLI::App& program, Globals& globals) {
   auto options = std::make_shared<VerifyOptions>();  // outlives this function with the callback
   command->add_flag("--no-record", options->no_record,
                     "keep no record of it: for credentials that may only read");
+  command->add_flag("--replicas", options->replicas, "also the copies in other regions");
   command->footer("Exit status: 0 when all is as it was stored, 7 when something is damaged.");
   command->callback([&globals, options] { verify(globals, *options); });
 }

@@ -89,6 +89,7 @@ int main(int argc, char** argv) {
   cli::add_policy(program, globals);
   cli::add_probe(program, globals);
   cli::add_prune(program, globals);
+  cli::add_replicate(program, globals);
   cli::add_restore(program, globals);
   cli::add_status(program, globals);
   cli::add_verify(program, globals);

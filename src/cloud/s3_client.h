@@ -68,7 +68,7 @@ class S3Client {
   explicit S3Client(S3Options options);
 
   const std::string& bucket() const { return bucket_; }
-  bool is_aws() const { return is_aws_; }
+  bool is_aws() const { return is_aws_; }  // and not another server that speaks S3
 
   // --- objects; keys are whole, `version` may be empty ---
   S3PutAnswer put(const std::string& key, base::ByteView body, const S3PutOptions& options,

@@ -39,12 +39,21 @@ bool is_damaged(const Catalog& catalog, const repository::DumpName& dump) {
 void read_dumps(Catalog& catalog, const std::string& database, const std::vector<DumpPlace>& places,
                 std::stop_token stop) {
   for (const DumpPlace& place : places) {
-    for (const repository::StoredDump& stored : repository::list_dumps(place.store, stop)) {
+    std::vector<repository::StoredDump> listed;
+    try {
+      listed = repository::list_dumps(place.store, stop);
+    } catch (const base::Error& failure) {
+      // Not every credential has business with dumps: who prunes a repository need not.
+      if (failure.kind() != base::ErrorKind::denied) throw;
+      catalog.denied_places[place.tier] = failure.message();
+    }
+    for (const repository::StoredDump& stored : listed) {
       if (stored.name.database != database) continue;
       CatalogedDump dump{.tier = place.tier, .stored = stored, .record = {}, .unreadable = {}};
       try {
         if (stored.finished) dump.record = repository::read_record(place.store, stored.name, stop);
       } catch (const base::Error& failure) {
+        if (failure.kind() == base::ErrorKind::absent) continue;  // expired while we looked
         if (failure.kind() != base::ErrorKind::corrupt) throw;
         dump.unreadable = failure.message();
       }
@@ -123,6 +132,8 @@ void read_histories(Catalog& catalog, const Repository& repository, std::stop_to
     std::map<std::pair<base::Instant, int>, bool> failed;
     for (const repository::RunRecord& run : repository::read_runs(repository, tier_lane, stop)) {
       failed[{run.slot, run.attempt}] = !run.ok;
+      repository::RunRecord& last = catalog.last_runs[key];
+      if (last.ended <= run.ended) last = run;
     }
     for (const repository::Claim& claim : repository::read_claims(repository, tier_lane, stop)) {
       history.claims.push_back(

@@ -4,9 +4,12 @@
 
 #include <map>
 
+#include "monitor/finding.h"
+#include "monitor/replica.h"
 #include "policy/due.h"
 #include "policy/retention.h"
 #include "repository/dump_record.h"
+#include "repository/journal.h"
 #include "repository/probe_record.h"
 #include "repository/snapshot_root.h"
 #include "repository/verification.h"
@@ -38,6 +41,11 @@ struct Catalog {
   std::map<uint32_t, std::map<uint32_t, std::map<uint64_t, repository::SegmentHolding>>>
       wal;  // by epoch, timeline, segment
   std::optional<repository::ProbeRecord> probe;  // the newest
+  std::map<policy::TierKey, repository::RunRecord>
+      last_runs;                                     // the newest that ended, of each tier
+  std::map<std::string, std::string> denied_places;  // tiers whose dumps we may not list, and why
+  std::vector<ReplicaState> replicas;                // where they were asked for
+  std::vector<Finding> of_places;             // what buckets' own rules do to what is kept there
   std::vector<std::string> unconfirmed_keys;  // key files that nobody has a confirmed copy of
 };
 

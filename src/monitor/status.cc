@@ -60,9 +60,15 @@ class Judge {
     }
     judge_pages();
     judge_dumps();
+    judge_expiry();
     judge_verification();
     judge_keys();
     judge_probe();
+    for (const ReplicaState& replica : catalog_.replicas) {
+      for (Finding& finding : judge_replica(replica, status_.now))
+        status_.findings.push_back(std::move(finding));
+    }
+    for (const Finding& finding : catalog_.of_places) status_.findings.push_back(finding);
     for (const policy::Note& note : policy_.uncovered) {
       status_.rows.push_back({.layer = note.what, .tier = "", .state = "not covered"});
     }
@@ -190,7 +196,36 @@ class Judge {
     }
   }
 
+  // A service deletes by age when it gets to it, and one object after the other.
+  bool is_old(const CatalogedDump& dump, base::Duration grace) const {
+    for (const policy::DumpTier& tier : policy_.layers.dumps) {
+      if (tier.tier.name == dump.tier)
+        return tier.store.kind == policy::Place::Kind::s3 &&
+               status_.now - dump.stored.modified > tier.tier.retain + grace;
+    }
+    return false;
+  }
+
+  void judge_expiry() {
+    std::string first;
+    size_t count = 0;
+    for (const CatalogedDump& dump : catalog_.dumps) {
+      if (!is_old(dump, std::chrono::days(2))) continue;
+      if (count++ == 0) first = dump.stored.name.text();
+    }
+    if (count == 0) return;
+    find(Severity::warning,
+         fmt::format("{} dumps should have been deleted by their age, the first is {}", count,
+                     first),
+         "neither the bucket's lifecycle rule nor 'seawall prune --apply' does it: see 'seawall "
+         "check'");
+  }
+
   void judge_dumps() {
+    for (const auto& [tier, why] : catalog_.denied_places) {
+      find(Severity::critical, fmt::format("dumps {} cannot be looked at: {}", tier, why),
+           "run it with a credential that may list them");
+    }
     const CatalogedDump* newest = nullptr;
     for (const CatalogedDump& dump : catalog_.dumps) {
       const std::string name = dump.stored.name.text();
@@ -199,12 +234,19 @@ class Judge {
       } else if (!dump.unreadable.empty()) {
         find(Severity::critical, fmt::format("{}: {}", name, dump.unreadable),
              "the archive may be whole: seawall verify; pg_restore --list reads it");
-      } else if (status_.now - dump.stored.modified > std::chrono::hours(4)) {
+      } else if (status_.now - dump.stored.modified > std::chrono::hours(4) && !is_old(dump, {})) {
         find(Severity::notice, fmt::format("{} has no record: a run left it unfinished", name),
              "nothing to do: `seawall prune --apply` removes it");
       }
     }
     if (newest == nullptr) return;
+    if (!newest->record->read_back() &&
+        (!catalog_.verified || catalog_.verified->at < newest->record->finished)) {
+      find(Severity::notice,
+           fmt::format("{} was not read back by its writer, who may not",
+                       newest->stored.name.text()),
+           "'seawall verify', with the credential of who restores, compares it with its record");
+    }
     for (const std::string& warning : newest->record->warnings) {
       find(Severity::warning, fmt::format("{}: {}", newest->stored.name.text(), warning),
            "see `seawall check`");

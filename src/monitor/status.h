@@ -4,18 +4,9 @@
 
 #include "base/json.h"
 #include "monitor/catalog.h"
+#include "monitor/finding.h"
 
 namespace monitor {
-
-enum class Severity { notice, warning, critical };
-std::string_view name(Severity severity);
-
-// A difference between policy and reality.
-struct Finding {
-  Severity severity;
-  std::string what;    // where and what is wrong
-  std::string remedy;  // what to do
-};
 
 struct StatusRow {
   std::string layer;

@@ -232,8 +232,10 @@ Replica read_replica(const std::string& path, const Section& section, const Dump
   replica.by = section.text("by") == "store" ? Copier::store : Copier::seawall;
   replica.within = section.duration("within");
   if (section.has("key")) replica.key = parse_key(section.text("key"));
+  // Zones of one service call a bucket and its copy by one name, each at an endpoint of its own.
+  const bool is_other_service = replica.reach.endpoint && replica.store.kind == Place::Kind::s3;
   try {
-    require_apart(dump.store, replica.store);
+    if (!is_other_service || dump.store != replica.store) require_apart(dump.store, replica.store);
   } catch (const base::Error& failure) {
     throw section.error_at("store", fmt::format("{}.store: {}", path, failure.message()),
                            failure.hint());
@@ -300,6 +302,7 @@ void require_places_apart(const Section& root, const Policy& policy) {
     Place place;
     Section section;
     std::string key;
+    std::string endpoint = {};  // of a bucket, where it is another than the rest's
   };
   std::vector<Use> uses;
   if (policy.database.data_directory) {
@@ -318,12 +321,16 @@ void require_places_apart(const Section& root, const Policy& policy) {
     if (dump.replica) {
       uses.push_back({"layers.dumps." + name + ".replica.store", dump.replica->store,
                       *section.section("replica"), "store"});
+      const std::optional<std::string>& own = dump.replica->reach.endpoint;
+      const bool is_bucket = dump.replica->store.kind == Place::Kind::s3;
+      if (is_bucket && own && own != policy.s3.reach.endpoint) uses.back().endpoint = *own;
     }
   }
   for (size_t later = 1; later < uses.size(); ++later) {
     for (size_t earlier = 0; earlier < later; ++earlier) {
       const Place& one = uses[earlier].place;
       const Place& other = uses[later].place;
+      if (uses[earlier].endpoint != uses[later].endpoint) continue;
       if (overlap(one, other)) {
         throw uses[later].section.error_at(
             uses[later].key,

@@ -167,6 +167,30 @@ layers:
   EXPECT_EQ(policy.layers.snapshots[1].retain, 30 * one_day);
 }
 
+// Zones that replicate call a bucket by one name everywhere.
+TEST(Policy, may_have_a_replica_of_the_same_name_at_another_endpoint) {
+  const auto with_endpoint = [](const std::string& endpoint) {
+    return parse(R"(version: 1
+name: app
+timezone: UTC
+database: { url: postgresql:///app }
+s3: { endpoint: "https://a.example" }
+repository: { store: s3://repository }
+layers:
+  dumps:
+    nightly:
+      at: 03:30
+      retain: 90d
+      store: s3://dumps
+      replica: { store: s3://dumps, by: store, endpoint: ")" +
+                     endpoint + "\" }\n",
+                 "f");
+  };
+  EXPECT_EQ(with_endpoint("https://b.example").layers.dumps[0].replica->store.root, "dumps");
+  EXPECT_EQ(error_of([&] { (void)with_endpoint("https://a.example"); }).kind(),
+            base::ErrorKind::invalid);
+}
+
 TEST(Policy, is_loaded_from_a_file_that_messages_name) {
   const base::TemporaryFolder folder;
   const base::Path good = folder.path() / "good.yaml";

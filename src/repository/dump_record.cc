@@ -23,6 +23,10 @@ Json time_or_null(const std::optional<base::Instant>& time) {
   return time ? Json(base::to_rfc3339(*time)) : Json(nullptr);
 }
 
+Json text_or_null(const std::optional<std::string>& text) {
+  return text ? Json(*text) : Json(nullptr);
+}
+
 base::Instant time_of(const Json& json, const char* name) {
   return base::from_rfc3339(member<std::string>(json, name));
 }
@@ -111,7 +115,10 @@ Json summary(const DumpRecord& record) {
           {"snapshot_at", base::to_rfc3339(record.snapshot_at)},
           {"finished", base::to_rfc3339(record.finished)},
           {"size", record.size},
-          {"sha256", record.sha256},
+          {"sha256", text_or_null(record.sha256)},
+          {"head_sha256", text_or_null(record.head_sha256)},
+          {"rest_sha256", text_or_null(record.rest_sha256)},
+          {"read_back", record.read_back()},
           {"head_bytes", record.head_bytes},
           {"offsets", record.offsets},
           {"archive_version", record.archive_version},
@@ -153,7 +160,9 @@ DumpRecord dump_record_from_json(const Json& json) {
       .snapshot_at = time_of(json, "snapshot_at"),
       .finished = time_of(json, "finished"),
       .size = member<uint64_t>(json, "size"),
-      .sha256 = member<std::string>(json, "sha256"),
+      .sha256 = member_if_there<std::string>(json, "sha256"),
+      .head_sha256 = member_if_there<std::string>(json, "head_sha256"),
+      .rest_sha256 = member_if_there<std::string>(json, "rest_sha256"),
       .head_bytes = member<uint64_t>(json, "head_bytes"),
       .offsets = member<bool>(json, "offsets"),
       .archive_version = member<std::string>(json, "archive_version"),
@@ -166,6 +175,8 @@ DumpRecord dump_record_from_json(const Json& json) {
                  member_if_there<std::string>(json, "icu_locale")},
       .left_out = member<std::vector<std::string>>(json, "left_out"),
       .warnings = member<std::vector<std::string>>(json, "warnings")};
+  if (!record.sha256 && !record.rest_sha256)
+    throw base::error(ErrorKind::corrupt, "the record of {} says of no byte what it must be", text);
   if (member_if_there<std::string>(json, "slot")) record.slot = time_of(json, "slot");
   read_lists(json, record);
   record.database_settings = database_settings_from_json(member<Json>(json, "database_settings"));

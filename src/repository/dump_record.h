@@ -61,7 +61,9 @@ struct DumpRecord {
   base::Instant snapshot_at;
   base::Instant finished;
   uint64_t size = 0;
-  std::string sha256;
+  std::optional<std::string> sha256;       // of what was read back; nothing: that was denied
+  std::optional<std::string> head_sha256;  // of what was written last, where offsets are set
+  std::optional<std::string> rest_sha256;  // of what is behind it; nothing in older records
   uint64_t head_bytes = 0;
   bool offsets = false;
   std::string archive_version;
@@ -80,6 +82,7 @@ struct DumpRecord {
   std::vector<std::string> warnings;
 
   int64_t rows() const;  // of all its tables
+  bool read_back() const { return sha256.has_value(); }
 };
 
 base::Json to_json(const DumpRecord& record);

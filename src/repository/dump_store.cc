@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/task_group.h"
-#include "crypto/digest.h"
+#include "repository/dump_check.h"
 
 namespace repository {
 
@@ -23,28 +23,36 @@ std::vector<StoredDump> dumps_of(ObjectStore& store, const std::string& database
   return dumps;
 }
 
-std::string sha256_of(ObjectStore& store, const StoredDump& dump, VerifyProgress& progress,
-                      std::stop_token stop) {
-  crypto::Sha256 sha256;
-  base::Bytes piece;
-  for (uint64_t at = 0; at < dump.size; at += piece.size()) {
-    base::throw_if_stopped(stop);
-    piece.resize(std::min(piece_bytes, dump.size - at));
-    store.read(dump.name.archive_key(), at, piece, stop);
-    sha256.update(piece);
-    progress.bytes_done += piece.size();
-  }
-  return sha256.finish_hex();
-}
-
 void require_as_recorded(ObjectStore& store, const StoredDump& dump, const DumpRecord& record,
                          VerifyProgress& progress, std::stop_token stop) {
   if (dump.size != record.size) {
     throw base::error(ErrorKind::corrupt, "it has {} bytes where its record says {}", dump.size,
                       record.size);
   }
-  if (sha256_of(store, dump, progress, stop) != record.sha256)
-    throw base::error(ErrorKind::corrupt, "its SHA-256 is not the one that was recorded");
+  DumpCheck check(record);
+  base::Bytes piece;
+  for (uint64_t at = 0; at < dump.size; at += piece.size()) {
+    base::throw_if_stopped(stop);
+    piece.resize(std::min(piece_bytes, dump.size - at));
+    store.read(dump.name.archive_key(), at, piece, stop);
+    check.update(piece);
+    progress.bytes_done += piece.size();
+  }
+  check.finish();
+}
+
+std::optional<std::string> lock_of(const DumpSweepRules& rules, const StoredDump& dump) {
+  if (!rules.lock_of) return std::nullopt;
+  std::optional<std::string> lock = rules.lock_of(dump.name.archive_key());
+  if (!lock && dump.finished) lock = rules.lock_of(dump.name.record_key());
+  return lock;
+}
+
+// Age deletes archive and record whenever it gets to them, also while we look.
+bool is_listed(ObjectStore& store, const DumpName& name, std::stop_token stop) {
+  const std::vector<StoredDump> dumps = dumps_of(store, name.database, stop);
+  return std::ranges::any_of(
+      dumps, [&](const StoredDump& dump) { return dump.name == name && dump.finished; });
 }
 
 }  // namespace
@@ -64,6 +72,7 @@ VerifyReport verify_dumps(ObjectStore& store, const std::string& database, Verif
       require_as_recorded(store, dump, record, progress, stop);
     } catch (const base::Error& failure) {
       if (failure.kind() == ErrorKind::cancelled || failure.kind() == ErrorKind::unavailable) throw;
+      if (failure.kind() == ErrorKind::absent && !is_listed(store, dump.name, stop)) continue;
       report.damage.push_back({key.text(), failure.message(), {}});
     }
     report.objects += 2;
@@ -72,19 +81,24 @@ VerifyReport verify_dumps(ObjectStore& store, const std::string& database, Verif
   return report;
 }
 
-DumpSweepPlan plan_dump_sweep(ObjectStore& store, const std::string& database, const KeepDump& keep,
-                              base::Duration unfinished_after, base::Instant now,
+DumpSweepPlan plan_dump_sweep(ObjectStore& store, const std::string& database,
+                              const DumpSweepRules& rules, base::Instant now,
                               std::stop_token stop) {
   DumpSweepPlan plan;
   for (const StoredDump& dump : dumps_of(store, database, stop)) {
     SweepItem item{dump.name.archive_key().text(), dump.size, {}};
     bool stays = false;
     if (dump.finished) {
-      stays = keep(dump.name, item.reason);
+      stays = rules.keep(dump.name, item.reason);
     } else {
-      stays = now - dump.modified < unfinished_after;
+      stays = now - dump.modified < rules.unfinished_after;
       item.reason = stays ? "it has no record yet: its run may be under way"
                           : "a run left it without a record, so it never was a dump";
+    }
+    if (!stays) {
+      const std::optional<std::string> lock = lock_of(rules, dump);
+      stays = lock.has_value();
+      if (lock) item.reason = *lock;
     }
     (stays ? plan.keep : plan.remove).push_back(std::move(item));
   }

@@ -22,11 +22,18 @@ struct DumpSweepPlan {
 };
 
 // `keep` says whether a finished dump is kept, and why. One that a run left unfinished goes when it
-// is older than `unfinished_after`. Changes nothing.
+// is older than `unfinished_after`. What is locked, it or its record, stays until it is not.
+// Changes nothing.
 using KeepDump = std::function<bool(const DumpName& name, std::string& reason)>;
+// Why an object cannot be deleted now, whoever tries: "locked until ..."; nothing: no lock is seen.
+using LockOf = std::function<std::optional<std::string>(const storage::ObjectKey& key)>;
+struct DumpSweepRules {
+  KeepDump keep;
+  LockOf lock_of;  // asked of what else would go; may be empty
+  base::Duration unfinished_after;
+};
 DumpSweepPlan plan_dump_sweep(storage::ObjectStore& store, const std::string& database,
-                              const KeepDump& keep, base::Duration unfinished_after,
-                              base::Instant now, std::stop_token stop);
+                              const DumpSweepRules& rules, base::Instant now, std::stop_token stop);
 
 // Deletes plan.remove: the record first, so that a crash leaves an unfinished dump and not a record
 // of nothing. Throws invalid when our clock is more than a minute off the store's.

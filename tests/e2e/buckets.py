@@ -61,3 +61,30 @@ class BucketTest(ClusterTest):
         cluster.start()
         self.seawall("apply")
         return cluster
+
+
+class DumpsBucketTest(BucketTest):
+    """Dumps alone: a small server that archives nothing, and a policy without snapshots."""
+
+    def dumps_policy(self, cluster, dumps_extra="", retain="90d"):
+        self.policy_of(cluster, dumps_extra=dumps_extra, layers=(
+            f'  dumps:\n    nightly:\n      at: "03:30"\n      retain: {retain}\n      store: s3://{self.dumps_bucket}\n'
+            + dumps_extra))
+
+    def dumped_cluster(self, dumps_extra="", **options):
+        primary = self.make_cluster(archive=False).start()
+        self.dumps_policy(primary, dumps_extra, **options)
+        self.seawall("apply")
+        primary.sql("create table t (id int primary key, body text); "
+                    "insert into t select i, md5(i::text) from generate_series(1, 2000) i")
+        return primary
+
+    def dump(self, *arguments):
+        return self.seawall("--json", "backup", "dumps", *arguments).json()
+
+    def findings(self, word=""):
+        status = self.seawall("--json", "status", check=False).json()
+        return [one for one in status["findings"] if word in one["what"]]
+
+    def severities(self, word):
+        return [one["severity"] for one in self.findings(word)]

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "crypto/digest.h"
+#include "repository/dump_check.h"
 
 namespace layers {
 
@@ -38,19 +38,20 @@ ArchiveFile::ArchiveFile(storage::ObjectStore& store, const DumpRecord& record,
     path_ = folder_->path() / key.text();
     copy = base::File::open(path_, O_CREAT | O_EXCL | O_WRONLY);
   }
-  crypto::Sha256 digest;
+  repository::DumpCheck check(record);
   base::Bytes buffer(read_bytes);
   for (uint64_t at = 0; at < info->size;) {
     const base::ByteSpan piece(buffer.data(), std::min<uint64_t>(buffer.size(), info->size - at));
     store.read(key, at, piece, stop);
-    digest.update(piece);
+    check.update(piece);
     if (copy) copy.write_all(piece);
     at += piece.size();
     progress(at);
   }
-  if (info->size != record.size || digest.finish_hex() != record.sha256) {
-    throw Error(ErrorKind::corrupt,
-                fmt::format("{} is damaged: its bytes are not those of its record", key.text()),
+  try {
+    check.finish();
+  } catch (const Error& failure) {
+    throw Error(failure.kind(), fmt::format("{} is damaged: {}", key.text(), failure.message()),
                 "restore another day's dump, or a snapshot");
   }
 }

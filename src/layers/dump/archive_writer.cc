@@ -61,6 +61,22 @@ void ArchiveWriter::commit() {
 }
 
 StoredArchive ArchiveWriter::read_back(const std::function<void(uint64_t)>& progress) {
+  StoredArchive stored{
+      .size = size_, .head_bytes = scanner_.head_bytes(), .offsets = with_offsets_};
+  stored.rest_sha256 = rest_.finish_hex();
+  if (with_offsets_) stored.head_sha256 = crypto::sha256_hex(held_);
+  try {
+    stored.sha256 = read_whole(stored.rest_sha256, progress);
+  } catch (const base::Error& failure) {
+    // Who may only write was given no more on purpose; who may read verifies.
+    if (failure.kind() != ErrorKind::denied) throw;
+    require_listed();
+  }
+  return stored;
+}
+
+std::string ArchiveWriter::read_whole(const std::string& rest_sha256,
+                                      const std::function<void(uint64_t)>& progress) {
   crypto::Sha256 whole;
   crypto::Sha256 rest;
   base::Bytes buffer(read_bytes);
@@ -80,12 +96,17 @@ StoredArchive ArchiveWriter::read_back(const std::function<void(uint64_t)>& prog
     progress(at);
   }
   const std::optional<storage::ObjectInfo> info = store_.stat(key_, stop_);
-  if (!info || info->size != size_ || rest.finish_hex() != rest_.finish_hex())
+  if (!info || info->size != size_ || rest.finish_hex() != rest_sha256)
     throw base::error(ErrorKind::corrupt, "{} is not what was written", key_.text());
-  return {.size = size_,
-          .sha256 = whole.finish_hex(),
-          .head_bytes = scanner_.head_bytes(),
-          .offsets = with_offsets_};
+  return whole.finish_hex();
+}
+
+void ArchiveWriter::require_listed() {
+  for (const storage::ObjectInfo& info : storage::list_all(store_, key_.text(), stop_)) {
+    if (info.key == key_ && info.size == size_) return;
+  }
+  throw base::error(ErrorKind::corrupt, "{} is not listed with the {} bytes that were written",
+                    key_.text(), size_);
 }
 
 }  // namespace layers

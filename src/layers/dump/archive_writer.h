@@ -12,7 +12,9 @@ namespace layers {
 
 struct StoredArchive {
   uint64_t size = 0;
-  std::string sha256;
+  std::optional<std::string> sha256;       // of what was read back; nothing: that was denied
+  std::optional<std::string> head_sha256;  // of what was written last; nothing: all came in order
+  std::string rest_sha256;
   uint64_t head_bytes = 0;
   bool offsets = false;
 };
@@ -29,14 +31,16 @@ class ArchiveWriter {
   void finish();
   // Gives it its name. Throws conflict when that is taken.
   void commit();
-  // Reads it back from the store; `progress` is told the bytes read. Throws corrupt when it is not
-  // what was written.
+  // Reads it back from the store; `progress` is told the bytes read. A store that lets us put and
+  // not get is only asked for the size. Throws corrupt when it is not what was written.
   StoredArchive read_back(const std::function<void(uint64_t)>& progress);
 
   const ArchiveScanner& scanner() const { return scanner_; }
 
  private:
   void begin(bool with_offsets);
+  std::string read_whole(const std::string& rest, const std::function<void(uint64_t)>& progress);
+  void require_listed();
 
   storage::ObjectStore& store_;
   storage::ObjectKey key_;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "storage/file_store.h"
+#include "testing/faulty_store.h"
 
 namespace layers {
 namespace {
@@ -67,6 +68,9 @@ TEST_F(ArchiveWriterTest, stores_the_archive_with_its_offsets_and_tells_its_dige
     EXPECT_TRUE(told.offsets);
     EXPECT_EQ(told.size, object.size());
     EXPECT_EQ(told.sha256, crypto::sha256_hex(object));
+    EXPECT_EQ(told.head_sha256, crypto::sha256_hex(base::ByteView(object).first(told.head_bytes)));
+    EXPECT_EQ(told.rest_sha256,
+              crypto::sha256_hex(base::ByteView(object).subspan(told.head_bytes)));
     EXPECT_NE(object, archive_);
     std::vector<TocEntry> entries;
     ArchiveScanner scanner([&](const TocEntry& entry) { entries.push_back(entry); });
@@ -86,6 +90,29 @@ TEST_F(ArchiveWriterTest, leaves_offsets_unset_where_the_head_is_too_large_to_ho
   EXPECT_FALSE(told.offsets);
   EXPECT_EQ(stored(), archive_);
   EXPECT_EQ(told.sha256, crypto::sha256_hex(archive_));
+  EXPECT_EQ(told.rest_sha256, told.sha256);
+  EXPECT_FALSE(told.head_sha256);
+}
+
+// A bucket that its writer may put into and list, and not read.
+TEST_F(ArchiveWriterTest, vouches_for_what_was_sent_where_reading_back_is_denied) {
+  testing::FaultyStore write_only(store_);
+  ArchiveWriter writing(write_only, key_, base::MiB, [](const TocEntry&) {}, {});
+  writing.write(archive_);
+  writing.finish();
+  writing.commit();
+  write_only.fail_call(1, testing::Fault::denied);
+  const StoredArchive told = writing.read_back([](uint64_t) {});
+  const Bytes object = stored();
+  EXPECT_FALSE(told.sha256);
+  EXPECT_EQ(told.size, object.size());
+  EXPECT_EQ(told.head_sha256, crypto::sha256_hex(base::ByteView(object).first(told.head_bytes)));
+  EXPECT_EQ(told.rest_sha256, crypto::sha256_hex(base::ByteView(object).subspan(told.head_bytes)));
+
+  // The listing is all there is to see then; what it says must fit.
+  store_.remove(key_, {});
+  write_only.fail_call(1, testing::Fault::denied);
+  EXPECT_THROW(writing.read_back([](uint64_t) {}), base::Error);
 }
 
 TEST_F(ArchiveWriterTest, leaves_nothing_when_the_archive_is_not_whole) {

@@ -108,7 +108,7 @@ TEST_F(ArchiveFileTest, is_the_stores_own_file_where_there_is_one) {
 }
 
 TEST_F(ArchiveFileTest, is_refused_when_it_is_not_what_was_recorded) {
-  record_.sha256[0] = record_.sha256[0] == '0' ? '1' : '0';
+  record_.sha256 = std::string(64, '0');
   EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, [](uint64_t) {}, {}); }).kind(),
             ErrorKind::corrupt);
 }

@@ -1,6 +1,7 @@
 #include "layers/dump/take_dump.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/task_group.h"
 #include "layers/dump/archive_writer.h"
@@ -41,10 +42,14 @@ postgres::Connection connect(const std::string& url) {
 DumpName free_name(storage::ObjectStore& store, const std::string& database,
                    const std::string& date, bool again, const std::stop_token& stop) {
   DumpName name{.database = database, .date = date};
-  for (; store.stat(name.archive_key(), stop); ++name.number) {
+  std::set<std::string> taken;  // listed, as asking for an archive takes the right to read it
+  for (const storage::ObjectInfo& object :
+       storage::list_all(store, repository::dump_prefix(database) + date, stop)) {
+    taken.insert(object.key.text());
+  }
+  for (; taken.contains(name.archive_key().text()); ++name.number) {
     // One without a record is what a crash left: it is not the dump of its day.
-    const bool finished = store.stat(name.record_key(), stop).has_value();
-    if (!finished || again) continue;
+    if (!taken.contains(name.record_key().text()) || again) continue;
     throw Error(ErrorKind::conflict,
                 fmt::format("{} is there already: the day has its dump", name.text()),
                 "a second one of the same day is taken with --again");
@@ -232,6 +237,8 @@ class DumpRun {
         archive.read_back([this](uint64_t at) { progress_.bytes_read_back = at; });
     record_.size = stored.size;
     record_.sha256 = stored.sha256;
+    record_.head_sha256 = stored.head_sha256;
+    record_.rest_sha256 = stored.rest_sha256;
     record_.head_bytes = stored.head_bytes;
     record_.offsets = stored.offsets;
     record_.finished = base::system_clock().now();
