@@ -10,11 +10,18 @@ namespace {
 struct InitOptions {
   std::string preset;
   std::string url;
-  std::string store = "/var/backups";
-  std::string output;
+  policy::StoreWishes stores;
+  std::string output = "seawall.yaml";
 };
 
-policy::FoundDatabase look_at(const std::string& url, const std::string& store) {
+policy::PresetStores stores_of(const InitOptions& options, const std::string& name) {
+  policy::StoreWishes wishes = options.stores;
+  wishes.name = name;
+  return policy::choose_stores(wishes);
+}
+
+policy::FoundDatabase look_at(const InitOptions& options) {
+  const std::string& url = options.url;
   postgres::Connection connection(url);
   policy::FoundDatabase found;
   found.name = connection.query("select current_database()").text(0, 0);
@@ -26,8 +33,7 @@ policy::FoundDatabase look_at(const std::string& url, const std::string& store) 
   found.bytes = static_cast<uint64_t>(
       connection.query("select pg_database_size(current_database())").number(0, 0));
   found.time_zone = connection.setting("TimeZone");
-  found.repository_store = fmt::format("file://{}/{}/repository", store, found.name);
-  found.dumps_store = fmt::format("file://{}/{}/dumps", store, found.name);
+  found.stores = stores_of(options, found.name);
   const postgres::Rows tables = connection.query(
       "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
       "where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' "
@@ -44,7 +50,7 @@ std::string policy_text(const InitOptions& options) {
           base::ErrorKind::invalid, "neither a preset nor a database is given",
           "seawall init --preset breezycorp, or seawall init --database postgresql:///mydb");
     }
-    return policy::commented_policy(look_at(options.url, options.store));
+    return policy::commented_policy(look_at(options));
   }
   if (options.preset != "breezycorp") {
     throw base::Error(base::ErrorKind::invalid,
@@ -52,8 +58,7 @@ std::string policy_text(const InitOptions& options) {
                       "there is: breezycorp");
   }
   policy::PresetPlaces places;
-  places.repository_store = fmt::format("file://{}/breezycorp/repository", options.store);
-  places.dumps_store = fmt::format("file://{}/breezycorp/dumps", options.store);
+  places.stores = stores_of(options, options.preset);
   if (!options.url.empty()) places.database_url = options.url;
   return policy::preset_breezycorp(places);
 }
@@ -89,16 +94,36 @@ void add_init(CLI::App& program, Globals& globals) {
       ->type_name("NAME");
   command->add_option("--database", options->url, "the database, as a libpq URI without password")
       ->type_name("URL");
-  command->add_option("--store", options->store, "the folder that repository and dumps go below")
-      ->type_name("FOLDER")
-      ->capture_default_str();
+  policy::StoreWishes& stores = options->stores;
+  command
+      ->add_option("--store", stores.below,
+                   "the folder that repository and dumps go below (/var/backups), or s3://NAME, "
+                   "what the names of their buckets begin with")
+      ->type_name("PLACE");
+  command
+      ->add_option("--region", stores.region,
+                   "keep all in buckets of this region: NAME-repository-REGION, "
+                   "NAME-backups-REGION")
+      ->type_name("REGION");
+  command
+      ->add_option("--replica-region", stores.replica_region,
+                   "and a copy of the dumps in this one: NAME-backups-REGION")
+      ->type_name("REGION");
+  command->add_option("--endpoint", stores.endpoint, "of the S3 service, where it is not AWS")
+      ->type_name("URL");
+  command
+      ->add_option("--replica-endpoint", stores.replica_endpoint,
+                   "the same of the replica's region")
+      ->type_name("URL");
   command->add_option("-o,--output", options->output, "where to write it; - is standard output")
       ->type_name("FILE")
-      ->default_str("seawall.yaml");
-  options->output = "seawall.yaml";
+      ->capture_default_str();
   command->footer(
-      "Examples:\n  seawall init --preset breezycorp\n  seawall init --database postgresql:///shop "
-      "-o /etc/seawall/seawall.yaml");
+      "Examples:\n"
+      "  seawall init --preset breezycorp\n"
+      "  seawall init --preset breezycorp --region ap-southeast-1 --replica-region ap-northeast-1\n"
+      "  seawall init --database postgresql:///shop -o /etc/seawall/seawall.yaml\n"
+      "  seawall init --database postgresql:///shop --store s3://acme-shop --region eu-west-2");
   command->callback([&globals, options] { init(globals, *options); });
 }
 

@@ -54,6 +54,7 @@ class Renderer {
   void member(const Draft& draft, const Field& field, int depth) {
     for (const std::string& why : draft.why) comment(why, depth);
     tell(field, depth);
+    if (draft.proposed) return comment(fmt::format("{}: {}", draft.key, draft.value), depth);
     const std::string margin(static_cast<size_t>(depth) * 2, ' ');
     out_ +=
         fmt::format("{}{}:{}{}\n", margin, draft.key, draft.value.empty() ? "" : " ", draft.value);

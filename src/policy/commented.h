@@ -16,7 +16,8 @@ struct Draft {
   std::string value;               // as YAML has it; empty where there are children
   std::vector<std::string> why{};  // sentences above it, before those of the schema
   std::vector<Draft>
-      children{};  // of notes: one child per note, with key "-" and children what and why
+      children{};         // of notes: one child per note, with key "-" and children what and why
+  bool proposed = false;  // with its value behind a #, for a person to decide
 };
 
 // `title` is the comment at the top, one line each. The text parses, if the values do.
