@@ -1,6 +1,5 @@
 #include "repository/rewrapping.h"
 
-#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -64,22 +63,6 @@ std::vector<EncryptedDataKey> read_sidecars(storage::ObjectStore& store,
   return all;
 }
 
-// Those that may be for the very key `own` was wrapped by. A KMS key opens what others of its
-// account and region wrapped, but only for as long as those are there; so of KMS its own name
-// counts.
-std::vector<EncryptedDataKey> for_itself(const std::vector<EncryptedDataKey>& wrapped,
-                                         const std::vector<EncryptedDataKey>& own) {
-  constexpr std::string_view kms_provider = "aws-kms";
-  std::vector<EncryptedDataKey> found;
-  std::ranges::copy_if(wrapped, std::back_inserter(found), [&](const EncryptedDataKey& entry) {
-    return entry.provider != kms_provider ||
-           std::ranges::any_of(own, [&](const EncryptedDataKey& one) {
-             return one.provider == entry.provider && one.info == entry.info;
-           });
-  });
-  return found;
-}
-
 }  // namespace
 
 std::string data_key_name(const MessageHeader& header) {
@@ -106,7 +89,6 @@ RewrapReport rewrap(storage::ObjectStore& store, crypto::KeyWrapper& keys, crypt
                     base::Instant now, std::stop_token stop) {
   RewrapReport report;
   std::set<std::string> seen;
-  std::vector<EncryptedDataKey> own;  // something that `to` wrapped
   for (const storage::ObjectInfo& info : storage::list_all(store, "", stop)) {
     if (info.key.text().starts_with(rewrapped_prefix)) continue;
     base::while_doing(info.key.text(), [&] {
@@ -124,8 +106,7 @@ RewrapReport rewrap(storage::ObjectStore& store, crypto::KeyWrapper& keys, crypt
       std::vector<EncryptedDataKey> wrapped = header->keys;
       for (EncryptedDataKey& more : read_sidecars(store, name, stop))
         wrapped.push_back(std::move(more));
-      if (own.empty()) own = to.generate(header->context, stop).wrapped;
-      if (to.unwrap(for_itself(wrapped, own), header->context, stop)) return;
+      if (to.unwrap(wrapped, header->context, stop)) return;
       std::optional<crypto::SecretKey> plain = keys.unwrap(wrapped, header->context, stop);
       if (!plain) {
         throw base::error(ErrorKind::denied, "none of our keys opens it: it was sealed for {}",

@@ -26,8 +26,8 @@ struct RewrapReport {
   uint64_t not_sealed = 0;  // objects that are no messages
 };
 
-// Reads the header of every object below `store` and writes a sidecar for each data key that is not
-// wrapped by `to` itself yet. `keys` opens them. Safe to be killed, and beside anything else. Throws
+// Reads the header of every object below `store` and writes a sidecar for each data key that `to`
+// does not unwrap yet. `keys` opens them. Safe to be killed, and beside anything else. Throws
 // denied, unavailable, corrupt.
 RewrapReport rewrap(storage::ObjectStore& store, crypto::KeyWrapper& keys, crypto::KeyWrapper& to,
                     base::Instant now, std::stop_token stop);
