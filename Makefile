@@ -2,10 +2,10 @@
 JOBS ?= $(shell nproc)
 RELEASE := build/release
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-cloud build demo test test-long test-sanitize lint bench fuzz install clean
+.PHONY: help deps deps-cloud build demo demo-s3 test test-long test-sanitize lint bench fuzz install clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install what building and testing need (root or sudo)
 	@tools/install-dependencies.sh build
@@ -24,6 +24,10 @@ build-folder:
 
 demo: build ## the main job on real data, before your eyes, in two minutes
 	@tools/demo/run.sh $(RELEASE)/seawall
+
+demo-s3: build ## the same with sealed backups in buckets of two regions, one of which is lost
+	@tools/install-dependencies.sh cloud
+	@tools/demo/run.sh $(RELEASE)/seawall buckets
 
 test: build deps-cloud ## every suite once, at a bounded size
 	@ctest --preset release -j $(JOBS)

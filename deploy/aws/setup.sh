@@ -23,6 +23,7 @@
 #   STORE=ceph              leaves out what Ceph's gateway has not: account-wide roles, the block of public access, the
 #                           bucket's default key, and the demand for If-None-Match in the bucket's policy
 #   WRITER= PRUNER= RESTORER= WATCHER= ACCOUNT=    principals as its policies name them
+#   KEEPER=                 whoever copies dumps to the replica, verifies, and wraps data keys anew, where the store does not copy
 #
 # It calls the AWS command line, which an administrator has and has logged in with, whatever the way (SSO, a second factor).
 set -euo pipefail
@@ -237,7 +238,21 @@ grants() {
       .Statement[] | .Resource |= ([.] | flatten | map(select(. == $bucket or . == $bucket + "/*"))) |
       select(.Resource != []) | .Principal = {AWS: [$who]} | .Sid = $role + .Sid' <<<"$filled")
   done
+  [ -z "${KEEPER:-}" ] || statements+=$(keeper_grants)
   granted=$(jq -cs . <<<"$statements")
+}
+
+# Reads everything; adds copies to the replica, and elsewhere only sidecars and what verifying found.
+keeper_grants() {
+  local adds='["/rewrapped/*", "/verifications/*"]'
+  [ "${known[bucket]}" != "${known[replica]}" ] || adds='["/*"]'
+  jq -nc --arg who "$KEEPER" --arg bucket "arn:aws:s3:::${known[bucket]}" --argjson adds "$adds" '
+    {Effect: "Allow", Principal: {AWS: [$who]}} as $allow |
+    ($allow + {Sid: "keeperReads", Resource: ($bucket + "/*"), Action: ["s3:GetObject", "s3:GetObjectVersion"]}),
+    ($allow + {Sid: "keeperLists", Resource: $bucket, Action: ["s3:ListBucket", "s3:ListBucketVersions",
+      "s3:ListBucketMultipartUploads", "s3:GetBucketLocation", "s3:GetBucketVersioning"]}),
+    ($allow + {Sid: "keeperAdds", Resource: [$bucket + $adds[]], Action: ["s3:PutObject", "s3:PutObjectRetention",
+      "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]})'
 }
 
 # A role that was made a moment ago may not be known to KMS yet.

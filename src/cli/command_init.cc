@@ -95,26 +95,22 @@ void add_init(CLI::App& program, Globals& globals) {
   command->add_option("--database", options->url, "the database, as a libpq URI without password")
       ->type_name("URL");
   policy::StoreWishes& stores = options->stores;
-  command
-      ->add_option("--store", stores.below,
-                   "the folder that repository and dumps go below (/var/backups), or s3://NAME, "
-                   "what the names of their buckets begin with")
-      ->type_name("PLACE");
-  command
-      ->add_option("--region", stores.region,
-                   "keep all in buckets of this region: NAME-repository-REGION, "
-                   "NAME-backups-REGION")
-      ->type_name("REGION");
-  command
-      ->add_option("--replica-region", stores.replica_region,
-                   "and a copy of the dumps in this one: NAME-backups-REGION")
-      ->type_name("REGION");
-  command->add_option("--endpoint", stores.endpoint, "of the S3 service, where it is not AWS")
-      ->type_name("URL");
-  command
-      ->add_option("--replica-endpoint", stores.replica_endpoint,
-                   "the same of the replica's region")
-      ->type_name("URL");
+  // An empty variable of the shell must not turn buckets into folders.
+  const CLI::Validator given([](const std::string& text) { return text.empty() ? "is empty" : ""; },
+                             "");
+  const auto add = [&](const char* name, std::string& value, const char* what, const char* type) {
+    command->add_option(name, value, what)->type_name(type)->check(given);
+  };
+  add("--store", stores.below,
+      "the folder that repository and dumps go below (/var/backups), or s3://NAME, what the names "
+      "of their buckets begin with",
+      "PLACE");
+  add("--region", stores.region,
+      "keep all in buckets of this region: NAME-repository-REGION, NAME-backups-REGION", "REGION");
+  add("--replica-region", stores.replica_region,
+      "and a copy of the dumps in this one: NAME-backups-REGION", "REGION");
+  add("--endpoint", stores.endpoint, "of the S3 service, where it is not AWS", "URL");
+  add("--replica-endpoint", stores.replica_endpoint, "the same of the replica's region", "URL");
   command->add_option("-o,--output", options->output, "where to write it; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();

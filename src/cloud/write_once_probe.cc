@@ -1,6 +1,7 @@
 #include "cloud/write_once_probe.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 #include "cloud/s3_error.h"
@@ -26,6 +27,14 @@ constexpr Setting settings[] = {
     {"versioning", "versions"},    {"lifecycle", "lifecycle"},     {"object-lock", "default lock"},
     {"policy", "bucket's policy"}, {"replication", "replication"}, {"encryption", "encryption"},
 };
+
+// What an answer that is no success proves: that this credential may not, or that the server has no
+// such call. One that finds fault with the request would let another pass.
+ProbeOutcome refusal(const net::Response& answer) {
+  constexpr std::array refusals = {401, 403, 405, 501};
+  return std::ranges::find(refusals, answer.status) != refusals.end() ? ProbeOutcome::refused
+                                                                      : ProbeOutcome::unproven;
+}
 
 class Probe {
  public:
@@ -110,9 +119,8 @@ class Probe {
     const char* what = "shorten its lock";
     if (!retained_until_ || !lock_mode_ || version_.empty())
       return add(what, ProbeOutcome::unproven, "the canary is not locked");
-    const base::Instant sooner = store_.now(stop_) + std::chrono::seconds(10);
-    std::string until = base::to_rfc3339(sooner);
-    until = until.substr(0, until.find('.')) + "Z";
+    const std::string until = base::to_rfc3339(
+        std::chrono::floor<std::chrono::seconds>(store_.now(stop_) + std::chrono::seconds(10)));
     const std::string body = fmt::format(
         "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>{}</Mode>"
         "<RetainUntilDate>{}</RetainUntilDate></Retention>",
@@ -126,7 +134,7 @@ class Probe {
       if (answer.ok()) {
         add(tried, ProbeOutcome::lost, "what is locked can be unlocked by this credential");
       } else {
-        add(tried, ProbeOutcome::refused, read_s3_failure(answer).code);
+        add(tried, refusal(answer), read_s3_failure(answer).code);
       }
     }
   }
@@ -144,7 +152,7 @@ class Probe {
     if (answer.ok()) {
       add(what, ProbeOutcome::allowed, "the server let it pass");
     } else {
-      add(what, ProbeOutcome::refused, read_s3_failure(answer).code);
+      add(what, refusal(answer), read_s3_failure(answer).code);
     }
   }
 

@@ -27,6 +27,7 @@ def javascript_sdk():
         tempfile.gettempdir(), f"seawall-npm-{os.getuid()}-client-node-{VERSION}")
     if not os.path.exists(os.path.join(folder, "node_modules", "@aws-crypto", "client-node", "package.json")):
         staging = tempfile.mkdtemp(prefix="seawall-npm-")
+        os.chmod(staging, 0o755)  # tests that become another user read it, too
         subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", staging, f"@aws-crypto/client-node@{VERSION}"],
                        cwd=staging, timeout=300, check=True, stdout=subprocess.DEVNULL)
         try:

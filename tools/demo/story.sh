@@ -3,12 +3,13 @@
 set -Eeuo pipefail
 home=$HOME
 scale=$DEMO_SCALE
-dumps=$home/backups/breezycorp/dumps
 export SEAWALL_POLICY=$home/seawall.yaml
 cd "$home"
 # shellcheck source-path=SCRIPTDIR
 . demo/screen.sh
 . demo/servers.sh
+# Where backups go, and what the story tells of that alone.
+. "demo/$DEMO_PLACES.sh"
 
 writer=''
 rpo=0
@@ -21,9 +22,10 @@ clean_up() {
   trap '' INT TERM HUP
   jobs -p | xargs -r kill 2>/dev/null || true
   for name in "${servers[@]}"; do stop_server "$name" immediate || true; done
+  places_end || true
   if [ "$status" -ne 0 ]; then
     [ ! -s failed_at ] || bad "$(head -1 failed_at)"
-    for log in quiet.log */server.log; do
+    for log in quiet.log */server.log places.log; do
       [ ! -s "$log" ] || { bad "the end of $log:"; tail -15 "$log" | indent; }
     done
     bad "the demo FAILED in step $step_number, $step_title"
@@ -88,7 +90,7 @@ write_for() {
 # until now. The worst is kept.
 measure_unprotected() {
   local last seconds
-  last=$(seawall status --json | jq -r .last_transaction) || true # its exit status tells of findings
+  last=$("${watcher[@]}" seawall status --json | jq -r .last_transaction) || true # its exit status tells of findings
   seconds=$(seconds_since "$(date -d "$last" +%s.%N)")
   rpo=$(awk -v a="$rpo" -v b="$seconds" 'BEGIN { print (a > b ? a : b) }')
 }
@@ -143,8 +145,9 @@ run_sql() {
 
 percent() { awk -v part="$1" -v whole="$2" 'BEGIN { printf "%.1f %%", 100 * part / whole }'; }
 
-# The newest snapshot's own facts, by jq.
-newest_snapshot() { seawall list --json | jq -r ".snapshots | last | $1"; }
+# The newest dump's and the newest snapshot's own facts, by jq.
+newest_dump() { "${watcher[@]}" seawall list --json | jq -r ".dumps | last | $1"; }
+newest_snapshot() { "${watcher[@]}" seawall list --json | jq -r ".snapshots | last | $1"; }
 
 # The document's own lines, with what this run measured beside them.
 strategy() {
@@ -154,8 +157,7 @@ strategy() {
   printf 'Nightly snapshots\t03:00 SGT, 30 days\t%s\n' \
     "$(human "$cluster_size") in $first_seconds s, $(human "$first_stored") stored; the next in $second_seconds s, $(human "$second_stored")"
   printf 'Weekly snapshots\tSunday 03:00 SGT, 12 weeks\tthe same snapshot as nightly, kept for longer\n'
-  printf 'Logical dumps\t03:30 SGT, 90 days\t%s\n' \
-    "$(human "${dump_bytes:-0}") in ${dump_seconds:-} s; restored elsewhere in ${dump_restore_seconds:-} s, content compared"
+  strategy_of_places
   printf 'Staff password hashes\tin the logical dump\tstaff_users is the same in both restores\n'
   printf 'pg-boss jobs, sessions\tnot backed up\tempty in both restores; queues and schedules kept\n'
 }
@@ -163,7 +165,10 @@ strategy() {
 # ---- the story
 
 printf '%sseawall: the backups of breezycorp, a disaster, and the way back%s\n' "$bold" "$plain"
+say "backups go into $places_words"
 say "PostgreSQL $(postgres --version | awk '{ print $3 }'), $(nproc) CPUs; as user $(id -un); all of it below $home"
+
+places_begin
 
 step 'A PostgreSQL cluster of its own, for this demo only'
 make_server primary
@@ -187,7 +192,7 @@ say "breezycorp: $(human "$database_size"), with TOAST, GIN and partial indexes,
 
 step 'The backup strategy becomes a policy'
 database_url="postgresql://postgres@/breezycorp?host=$home/primary/socket"
-shown seawall init --preset breezycorp --database "$database_url" --store "$home/backups"
+make_policy
 say "what it says, without its comments, which are most of its $(wc -l <seawall.yaml) lines; the rest of it names what is not covered yet:"
 grep -vE '^ *(#|$)' seawall.yaml | sed '/^uncovered:/,$d' | indent
 set_server primary archive_mode=on archive_timeout=5s "archive_command=$home/bin/seawall --policy $SEAWALL_POLICY wal push %p"
@@ -195,6 +200,7 @@ stop_server primary
 start_server primary
 say 'archive_command is set to: seawall wal push %p'
 shown seawall apply
+first_proofs
 
 step 'The nightly snapshot'
 shown seawall backup snapshots --tier nightly
@@ -225,9 +231,12 @@ dump_began=$EPOCHREALTIME
 shown seawall backup dumps --tier nightly
 dump_seconds=$(seconds_since "$dump_began")
 wait "$recording"
-dump=$(find "$dumps" -name 'breezycorp_*.dump' | sort | tail -1)
-dump_bytes=$(stat -c %s "$dump")
-say "${dump##*/}: an archive that any pg_restore reads; the rows of every table were counted and hashed at the same moment"
+dump=$(newest_dump .name)
+dump_bytes=$(newest_dump .size)
+say "$dump: an archive that any pg_restore reads; the rows of every table were counted and hashed at the same moment"
+copy_dump
+
+keys_story
 
 step 'A good morning, then a disaster'
 begin_writing 15
@@ -252,7 +261,7 @@ step "Back to the second before it: $moment"
 new_server restored
 mkdir restored/cold_storage
 tablespace=$(sql primary -c "SELECT oid FROM pg_tablespace WHERE spcname = 'cold_storage'")
-back=(seawall restore --at "$moment Asia/Singapore" --to "$home/restored/data"
+back=("${restorer[@]}" seawall restore --at "$moment Asia/Singapore" --to "$home/restored/data"
   --tablespace "$tablespace=$home/restored/cold_storage")
 shown "${back[@]}" --dry-run | tee plan
 rto_began=$EPOCHREALTIME
@@ -270,13 +279,18 @@ check_boss restored
 quietly pg_amcheck -h "$home/restored/socket" -U postgres -d breezycorp --install-missing --heapallindexed -j 2
 say 'pg_amcheck finds every row of every table in its indexes'
 
+step 'Are the backups themselves whole?'
+check_backups
+shown "${watcher[@]}" seawall status || true # its exit status tells of findings
+
+lose_first_place
 step 'The dump, into a third place: an empty cluster that never knew the first'
 make_server portable
 start_server portable
 in=postgres sql portable -c 'CREATE DATABASE breezycorp'
-day=${dump##*/breezycorp_} day=${day%.dump}
+day=${dump##*breezycorp_} day=${day%.dump}
 dump_restore_began=$EPOCHREALTIME
-shown seawall restore dump "$day" --into "postgresql://postgres@/breezycorp?host=$home/portable/socket" -j 2
+shown "${restorer[@]}" seawall restore dump "$day" "${from_where[@]}" --into "postgresql://postgres@/breezycorp?host=$home/portable/socket" -j 2
 dump_restore_seconds=$(seconds_since "$dump_restore_began")
 record portable content.portable
 compare content.dumped content.portable
@@ -284,9 +298,5 @@ check_boss portable
 say "as the application's own role: $(as=breezycorp_app sql portable -c 'SELECT count(*) FROM clients') clients," \
   "$(as=breezycorp_app sql portable -c 'SELECT count(*) FROM orders') orders"
 
-step 'Are the backups themselves whole?'
-shown seawall verify
-
 step 'The strategy, and what was measured'
-shown seawall status || true # its exit status tells of findings
 strategy | table
