@@ -168,7 +168,7 @@ class LockedDumps(FaultyBucketTest):
         self.policy_of(primary, dumps_extra="      lock: { mode: governance, for: 1d }\n")
         for kind in ("lose_reply", "reset"):
             rule = getattr(self.proxy, kind)(method="POST", path=r"\.dump\?uploadId=")
-            name = self.seawall("--json", "backup", "dumps").json()["name"]
+            name = self.seawall("--json", "backup", "dumps", "--again").json()["name"]
             self.assertEqual(rule.hits, 1)
             for key in (name, name + ".json"):
                 versions = [v for k, v, _ in self.s3.versions(self.dumps_bucket, key) if k == key]
