@@ -42,7 +42,7 @@ ArchiveFile::ArchiveFile(storage::ObjectStore& store, const DumpRecord& record,
   base::Bytes buffer(read_bytes);
   for (uint64_t at = 0; at < info->size;) {
     const base::ByteSpan piece(buffer.data(), std::min<uint64_t>(buffer.size(), info->size - at));
-    store.read(key, at, piece, stop);
+    base::while_doing("reading " + key.text(), [&] { store.read(key, at, piece, stop); });
     check.update(piece);
     if (copy) copy.write_all(piece);
     at += piece.size();
