@@ -210,7 +210,7 @@ class Kms(KeysTest):
             self.the_hour_is_over()
             self.all_arrives(name=f"restored{number}")
             for snapshot in self.seawall("--json", "list").json()["snapshots"]:
-                self.restored("--snapshot", snapshot["id"], name=snapshot["id"]).stop("immediate")
+                self.restored("--snapshot", snapshot["id"], name=f"{snapshot['id']}-{number}").stop("immediate")
             self.seawall("restore", "dump", "latest", "--into", self.primary.url(f"again{number}"), "--create")
             self.assertEqual(self.primary.sql("select count(*) from t", f"again{number}"), "2000")
         self.moto.kms("DescribeKey", REGION, KeyId=first.split("/")[1])
