@@ -210,6 +210,8 @@ INSTANTIATE_TEST_SUITE_P(
              "f:3:17: s3.endpoint: 's3.example.net' is not the address of a service (allowed: "
              "https://host or http://host:port)",
              ""},
+        Case{"name: app", "name: app\ns3: { deadline: 2h }", "f:3:17: s3.deadline is from 1s to 1h",
+             "an outage"},
         Case{"file:///backup/repository", "s3://a-bucket\n  encryption: { key: backup }",
              "f:9:22: repository.encryption.key: 'backup' is not a key (allowed: env:NAME, "
              "file:/path, aws-kms:KEY or vault:MOUNT/KEY)",
