@@ -174,6 +174,7 @@ uint64_t hand_over(const repository::Repository& repository, const base::Path& f
       for (const repository::ShardRef& shard :
            repository::read_snapshot(repository, epoch->number, ids.back(), stop).shards) {
         keys.emplace_back(shard.key);
+        if (!shard.prefix.empty()) keys.emplace_back(shard.prefix);
       }
     }
   }

@@ -44,7 +44,7 @@ std::optional<SnapshotRoot> run_snapshot(Context& context, const std::optional<s
   run_slot(repository, slot, base_snapshot, work, stop);
   if (root && repository.seals_only()) {
     std::set<std::string> shards;
-    for (const repository::ShardRef& shard : root->shards) shards.insert(shard.key);
+    for (const repository::ShardRef& shard : root->shards) shards.insert({shard.key, shard.prefix});
     repository.index_cache()->keep_only("shards/", shards);
     repository.index_cache()->keep_only("snapshots/",
                                         {repository::snapshot_key(epoch.number, root->id).text()});

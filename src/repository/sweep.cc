@@ -97,8 +97,8 @@ class SweepPlanner {
       if (keep) {
         needed_.add(root);
         plan_.keep.push_back({key, info->size, reason});
-      } else {
-        let_go(*info, reason);
+      } else if (!let_go(*info, reason, true)) {
+        named_.add(root);
       }
     }
   }
@@ -108,7 +108,8 @@ class SweepPlanner {
       for (const ObjectInfo& info : storage::list_all(repository_.store(), prefix, stop_)) {
         if (needed_.has(info.key.text())) continue;
         if (info.modified > now_ - rules_.wait) continue;  // of a run that may still be under way
-        let_go(info, "no snapshot that is kept names it");
+        // While a root is there, whoever reads it finds what it names.
+        let_go(info, "no snapshot that is kept names it", !named_.has(info.key.text()));
       }
     }
   }
@@ -122,22 +123,24 @@ class SweepPlanner {
       if (rules_.keep_wal(epoch, wal->timeline, wal->begin, wal->end, reason)) {
         plan_.keep.push_back({info.key.text(), info.size, reason});
       } else {
-        let_go(info, reason);
+        let_go(info, reason, true);
       }
     }
   }
 
-  void let_go(const ObjectInfo& info, const std::string& reason) {
+  // Whether it goes now; it does only if it was condemned long enough ago and `may_go`.
+  bool let_go(const ObjectInfo& info, const std::string& reason, bool may_go) {
     SweepItem item{info.key.text(), info.size, reason};
     bool listed = false;
     for (const Condemned& list : condemned_) {
       if (!list.keys.contains(item.key)) continue;
       listed = true;
-      if (list.not_before > now_) continue;
+      if (list.not_before > now_ || !may_go) continue;
       plan_.remove.push_back(std::move(item));
-      return;
+      return true;
     }
     (listed ? plan_.waiting : plan_.condemn).push_back(std::move(item));
+    return false;
   }
 
   const Repository& repository_;
@@ -146,7 +149,8 @@ class SweepPlanner {
   std::stop_token stop_;
   std::vector<Condemned> condemned_;
   std::set<std::string> bases_;
-  Needed needed_;
+  Needed needed_;  // by snapshots that are kept
+  Needed named_;   // by roots that are let go, and still there after this sweep
   SweepPlan plan_;
 };
 

@@ -43,8 +43,11 @@ ShardCommitter::Object ShardCommitter::object_of(const std::string& first_path,
       }
     } catch (const base::Error& failure) {
       // A snapshot does not need the old shard: this one is stored whole.
-      if (failure.kind() != base::ErrorKind::corrupt && failure.kind() != base::ErrorKind::absent)
+      const bool is_closed = failure.kind() == base::ErrorKind::denied && repository_.seals_only();
+      if (failure.kind() != base::ErrorKind::corrupt && failure.kind() != base::ErrorKind::absent &&
+          !is_closed) {
         throw;
+      }
       base::warn("an index shard cannot be built upon: {}", failure.message());
     }
   }
