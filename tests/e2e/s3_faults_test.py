@@ -13,29 +13,26 @@ from fault_buckets import PACKS, FaultyBucketTest
 class Passing:
     """What may pass is ridden out: each command succeeds, and what it made is right."""
 
-    def storm(self, rounds=3):
-        """Each kind of fault, each a few times, at requests chosen by the dice; none of them lasts."""
+    def storm(self):
+        """Each kind of fault once, at requests chosen by the dice: apart enough that pauses stay short."""
         self.proxy.clear()
-        rules = []
-        for _ in range(rounds):
-            def at(most=6):
-                return {"skip": self.dice.randrange(most)}
-            rules += [self.proxy.reset(**at()), self.proxy.reset(method="GET", **at()),
-                      self.proxy.reset_in_body(self.dice.randrange(1 << 16), method="PUT", **at(3)),
-                      self.proxy.lose_reply(method="PUT", **at(3)), self.proxy.lose_reply(method="POST", **at(2)),
-                      self.proxy.lose_reply(method="DELETE", **at(2)),
-                      self.proxy.truncate(self.dice.randrange(200), method="GET", **at()),
-                      self.proxy.corrupt_request(self.dice.randrange(64), method="PUT", **at(3)),
-                      self.proxy.slow_down(**at(12)), self.proxy.internal_error(**at(12)),
-                      self.proxy.internal_error(method="PUT", done=True, **at(3)),
-                      self.proxy.stall_reply(0.5, self.dice.randrange(100), method="GET", **at()),
-                      self.proxy.stall(0.5, method="PUT", **at(3))]
-        return rules
+
+        def at(most=10):
+            return {"skip": self.dice.randrange(most)}
+        return [self.proxy.reset(**at()), self.proxy.reset_in_body(self.dice.randrange(1 << 16), method="PUT", **at(4)),
+                self.proxy.lose_reply(method="PUT", **at(4)), self.proxy.lose_reply(method="POST", **at(2)),
+                self.proxy.lose_reply(method="DELETE", **at(2)),
+                self.proxy.truncate(self.dice.randrange(200), method="GET", **at()),
+                self.proxy.corrupt_request(self.dice.randrange(64), method="PUT", **at(4)),
+                self.proxy.slow_down(**at()), self.proxy.internal_error(**at()),
+                self.proxy.internal_error(method="PUT", done=True, **at(4)),
+                self.proxy.stall_reply(0.5, self.dice.randrange(100), method="GET", **at()),
+                self.proxy.stall(0.5, method="PUT", **at(4))]
 
     def in_a_storm(self, *arguments, **options):
         rules = self.storm()
         done = self.seawall(*arguments, **options)
-        self.assertGreater(sum(rule.hits for rule in rules), 2, f"no fault met {arguments}")
+        self.assertGreater(sum(rule.hits for rule in rules), 1, f"no fault met {arguments}")
         self.assertNotIn("seawall: error", done.err)
         self.proxy.clear()
         return done
