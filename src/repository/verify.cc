@@ -55,6 +55,7 @@ class Verifier {
         const SnapshotRoot root = read_snapshot(repository_, epoch.number, id, stop_);
         for (const ShardRef& shard : root.shards) {
           users_[shard.key].insert(id);
+          named_shards_.insert(shard.key);
           if (!shard.prefix.empty()) users_[shard.prefix].insert(id);
         }
         for (const PackRef& pack : root.packs) check_pack_size(epoch.number, pack, id);
@@ -168,7 +169,9 @@ class Verifier {
   void check_shard(const std::string& key, std::stop_token stop) {
     const EpochNumber epoch = epoch_of(key).number;
     const Shard shard = Shard::parse(read_shard(repository_, ObjectKey(key), stop));
-    if (!users_.contains(key)) return;  // left by a run that was cut short: nobody restores from it
+    // Left by a run that was cut short, or only differences are from it: nobody restores by it, and
+    // what it names may be gone.
+    if (!named_shards_.contains(key)) return;
     FrameReader reader(repository_, epoch);
     uint64_t blocks = 0;
     for (const auto& [frame, uses] : uses_by_frame(shard)) {
@@ -256,8 +259,9 @@ class Verifier {
   std::vector<Epoch> epochs_;
   std::map<std::string, uint64_t> sizes_;
   std::map<std::string, std::set<std::string>>
-      users_;         // snapshots by the keys they need; fixed before the threads start
-  std::mutex mutex_;  // guards what follows
+      users_;  // snapshots by the keys they need; fixed before the threads start
+  std::set<std::string> named_shards_;  // by roots, and not only as what a difference is from
+  std::mutex mutex_;                    // guards what follows
   VerifyReport report_;
   std::set<KeyClass> granted_;                 // classes of which an object was read
   std::map<std::string, base::Error> denied_;  // by key
