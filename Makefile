@@ -33,7 +33,7 @@ test: build deps-cloud ## every suite once, at a bounded size
 	@ctest --preset release -j $(JOBS)
 
 test-long: build deps-cloud ## the same code with bigger numbers, then PostgreSQL 14 to 18: hours
-	@SEAWALL_LONG=1 ctest --preset release -j $(JOBS) --timeout 86400
+	@SEAWALL_LONG=1 ctest --preset long -j $(JOBS) --timeout 86400
 	@tools/test-matrix.sh
 
 test-sanitize: deps build-folder ## the quick tests under AddressSanitizer and UBSan
