@@ -129,9 +129,10 @@ class Verifier {
   // Where not one object of a class opens, it is us who may not read them, and nobody knows how
   // they are. Where others do, it is the object that says it was sealed for somebody else.
   void judge_denied() {
-    for (const auto& [key, failure] : denied_) {
-      if (!granted_.contains(class_of(ObjectKey(key))))
-        base::while_doing("reading " + key, [&] { throw base::Error(failure); });
+    for (const auto& entry : denied_) {
+      const std::string& key = entry.first;
+      const base::Error& failure = entry.second;
+      if (!granted_.contains(class_of(ObjectKey(key)))) throw failure.while_doing("reading " + key);
       note(key, failure.message(), {});
     }
   }
