@@ -11,8 +11,10 @@ LOOKS = ["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUpload
 class WriteOnceTest(BucketTest):
     bucket_options = {"lock": True, "lock_mode": "GOVERNANCE", "lock_days": 1}
 
-    def grant_writer(self, more=()):
-        """A second user of the gateway, who may add and look, and whatever else is said."""
+    def grant_writer(self, more=(), bypass=False):
+        """A second user of the gateway, who may add and look, and whatever else is said. Whoever wrote an object is its owner
+        there, and may go around a governance lock on it unless that is denied."""
+        no_bypass = [] if bypass else ["s3:BypassGovernanceRetention"]
         self.writer = self.rgw.user("writer" + self.name[-6:].replace("-", ""))
         principal = {"AWS": [cloud.Rgw.principal(name) for name, user in self.rgw.users.items() if user is self.writer]}
         for bucket in (self.repository_bucket, self.dumps_bucket):
@@ -20,7 +22,9 @@ class WriteOnceTest(BucketTest):
                 bucket,
                 {"Effect": "Allow", "Principal": principal, "Action": [*WRITES, *more],
                  "Resource": f"arn:aws:s3:::{bucket}/*"},
-                {"Effect": "Allow", "Principal": principal, "Action": [*LOOKS, *more], "Resource": f"arn:aws:s3:::{bucket}"})
+                {"Effect": "Allow", "Principal": principal, "Action": [*LOOKS, *more], "Resource": f"arn:aws:s3:::{bucket}"},
+                *({"Effect": "Deny", "Principal": "*", "Action": action, "Resource": f"arn:aws:s3:::{bucket}/*"}
+                  for action in no_bypass))
             self.s3.set_lifecycle(bucket, "<Filter><Prefix></Prefix></Filter><AbortIncompleteMultipartUpload>"
                                   "<DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload>")
 
@@ -73,6 +77,18 @@ class Promises:
         status = self.seawall("--json", "status", check=False)
         self.assertEqual(status.code, 2)
         self.assertIn("can destroy backups", status.out)
+
+
+    def test_a_writer_that_may_go_around_its_locks_is_found_out(self):
+        self.bucket_cluster()
+        self.grant_writer(bypass=True)
+        self.use(self.writer)
+        code, stores = self.probed()
+        self.assertEqual(code, 2)
+        for steps in stores.values():
+            self.assertEqual(steps["shorten its lock"], "refused")
+            self.assertEqual(steps["shorten its lock with the right to bypass"], "lost")
+        self.assertEqual(self.seawall("--json", "status", check=False).code, 2)
 
 
 class OldGateway(Promises, WriteOnceTest):
