@@ -88,7 +88,10 @@ int64_t peak_kib(uint64_t files) {
 }
 
 TEST(Memory, does_not_grow_with_the_number_of_files) {
-  if (!is_measured) GTEST_SKIP() << "a sanitizer's memory is not ours";
+  if (!is_measured) {  // a sanitizer's memory is not ours: that it goes well is all that is asked
+    peak_kib(1'000);
+    return;
+  }
   const uint64_t many = std::getenv("SEAWALL_LONG") != nullptr ? 1'000'000 : 50'000;
   const int64_t few_kib = peak_kib(10'000);
   const int64_t many_kib = peak_kib(many);
