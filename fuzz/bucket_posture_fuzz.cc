@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = base::as_text(fuzz::view(data, size));
   app::Posture posture;
   posture.versioned = known(true);
+  posture.facts = known(cloud::StoreFacts{.versioned = !text.empty()});
   const auto each = [](auto&& read) { fuzz::refused_at_worst({base::ErrorKind::corrupt}, read); };
   each([&] { posture.lifecycle = known(app::parse_lifecycle(text)); });
   each([&] { posture.replication = known(app::parse_replication(text)); });

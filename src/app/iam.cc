@@ -2,6 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <set>
+
 #include "app/keys.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -27,6 +30,68 @@ std::optional<std::string> key_arn(const policy::KeySource& source, const std::s
     return std::nullopt;  // a policy on a key takes no alias
   return fmt::format("arn:{}:kms:{}:{}:key/{}", options.partition, region, options.account,
                      key.value);
+}
+
+// Whether the policy names a key of AWS KMS there, by whatever name.
+bool is_kms(const policy::KeySource& source) {
+  return resolved(source).kind == policy::KeySource::Kind::aws_kms;
+}
+
+// What the templates may name and this policy does not have: no bucket of that kind, no such key.
+std::set<std::string> lacking(const policy::Policy& policy, const IamOptions& options) {
+  std::set<std::string> names = {"dumps", "replica", "repository"};
+  bool key = !options.key.empty();
+  bool replica_key = !options.replica_key.empty();
+  if (policy.repository.store.kind == policy::Place::Kind::s3) names.erase("repository");
+  if (policy.repository.encryption) key = key || is_kms(policy.repository.encryption->key);
+  for (const policy::DumpTier& tier : policy.layers.dumps) {
+    if (tier.store.kind == policy::Place::Kind::s3) names.erase("dumps");
+    if (tier.encryption) key = key || is_kms(tier.encryption->key);
+    if (!tier.replica) continue;
+    if (tier.replica->store.kind == policy::Place::Kind::s3) names.erase("replica");
+    if (tier.replica->key) replica_key = replica_key || is_kms(*tier.replica->key);
+  }
+  if (!key) names.insert("key");
+  if (!replica_key) names.insert("replica_key");
+  return names;
+}
+
+// Takes out of a value the texts that name what there is not. False when nothing of it is left.
+bool keep_what_is_there(base::Json& value, const std::set<std::string>& lacking) {
+  if (value.is_string()) {
+    const std::string text = value.get<std::string>();
+    return std::ranges::none_of(lacking, [&](const std::string& name) {
+      return text.find("${" + name + "}") != std::string::npos;
+    });
+  }
+  if (!value.is_structured()) return true;
+  const bool list = value.is_array();
+  base::Json kept = list ? base::Json::array() : base::Json::object();
+  for (auto& [name, part] : value.items()) {
+    if (!keep_what_is_there(part, lacking)) {
+      if (!list) return false;  // a condition that cannot be met as it was meant
+      continue;
+    }
+    if (list) {
+      kept.push_back(part);
+    } else {
+      kept[name] = part;
+    }
+  }
+  value = std::move(kept);
+  return !value.empty();
+}
+
+// A role's policy without statements about what this policy does not have.
+std::string without_what_is_not_there(const std::string& text,
+                                      const std::set<std::string>& lacking) {
+  base::Json document = base::parse_json(text, "a template");
+  base::Json statements = base::Json::array();
+  for (base::Json statement : document.at("Statement")) {
+    if (keep_what_is_there(statement, lacking)) statements.push_back(std::move(statement));
+  }
+  document["Statement"] = std::move(statements);
+  return document.dump();
 }
 
 class Values {
@@ -165,8 +230,11 @@ std::string iam_document(const policy::Policy& policy, const IamOptions& options
     throw Error(ErrorKind::invalid, fmt::format("there is no document '{}'", name),
                 "'seawall policy iam' lists those there are");
   }
+  const bool of_role = std::ranges::find(roles, name) != std::end(roles);
+  const std::string text =
+      of_role ? without_what_is_not_there(found->second, lacking(policy, options)) : found->second;
   // Parsed once more: a value that broke it would be noticed here and not at AWS.
-  return base::parse_json(values.fill(found->second, name), name).dump(2) + "\n";
+  return base::parse_json(values.fill(text, name), name).dump(2) + "\n";
 }
 
 std::string postgres_rights(const policy::Policy& policy, const std::string& database, int major) {

@@ -1,6 +1,7 @@
 #include "app/key_care.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "app/keys.h"
 #include "base/error.h"
@@ -39,20 +40,23 @@ std::vector<KeySource> sealing_keys(const policy::Policy& policy) {
   return keys;
 }
 
-// Whether `text` is the policy with only its keys changed as wanted.
-bool says(const std::string& text, const std::string& file_name, const KeySource& key,
-          const std::vector<KeySource>& retired) {
+// One place of a policy that names keys; null where this policy has none.
+using KeysOf = std::function<const policy::Encryption*(const policy::Policy&)>;
+
+// Whether `text` is a policy that names these keys there.
+bool says(const std::string& text, const std::string& file_name, const KeysOf& keys_of,
+          const KeySource& key, const std::vector<KeySource>& retired) {
   try {
     const policy::Policy policy = policy::parse(text, file_name);
-    const std::optional<policy::Encryption>& encryption = policy.repository.encryption;
-    return encryption && encryption->key == key && encryption->retired == retired;
+    const policy::Encryption* encryption = keys_of(policy);
+    return encryption != nullptr && encryption->key == key && encryption->retired == retired;
   } catch (const Error&) {
     return false;
   }
 }
 
-// Where the repository's key stands in the text: found by replacing each place where its spelling
-// stands until the policy reads as it should.
+// Where a key may stand in the text: each place where its spelling stands is tried until the policy
+// reads as it should.
 std::vector<size_t> places_of(const std::string& text, const std::string& spelling) {
   std::vector<size_t> places;
   for (size_t at = text.find(spelling); at != std::string::npos; at = text.find(spelling, at + 1))
@@ -65,6 +69,50 @@ std::string indentation_at(const std::string& text, size_t at) {
   const size_t begin = line == std::string::npos ? 0 : line + 1;
   const size_t word = text.find_first_not_of(' ', begin);
   return std::string(word - begin, ' ');
+}
+
+// The text with `to` as the key at that place, and the one of before among the retired.
+std::string with_key_at(const std::string& text, const std::string& file_name,
+                        const std::string& path, const KeySource& to, const KeysOf& keys_of) {
+  const policy::Policy before = policy::parse(text, file_name);
+  const policy::Encryption& old = *keys_of(before);
+  std::vector<KeySource> retired = {old.key};
+  for (const KeySource& key : old.retired) {
+    if (key != to) retired.push_back(key);
+  }
+  std::vector<std::string> words;
+  for (const KeySource& key : retired) words.push_back(policy::print_key(key));
+  const std::string list = fmt::format("retired: [{}]", fmt::join(words, ", "));
+
+  std::vector<std::string> spellings = {policy::print_key(old.key)};
+  if (old.key.kind == KeySource::Kind::aws_kms) spellings.push_back(old.key.value);
+  for (const std::string& spelling : spellings) {
+    for (const size_t at : places_of(text, spelling)) {
+      std::string changed = text;
+      changed.replace(at, spelling.size(), policy::print_key(to));
+      // The list of retired keys that is there goes, if it is on one line.
+      for (const size_t begin : places_of(changed, "retired:")) {
+        const size_t end = changed.find(']', begin);
+        if (end == std::string::npos) continue;
+        std::string replaced = changed;
+        replaced.replace(begin, end + 1 - begin, list);
+        if (says(replaced, file_name, keys_of, to, retired)) return replaced;
+      }
+      const size_t behind = at + policy::print_key(to).size();
+      for (const std::string& added : {", " + list, "\n" + indentation_at(changed, at) + list}) {
+        for (const size_t where : {behind, behind + 1}) {  // behind a quote
+          if (where > changed.size()) continue;
+          std::string candidate = changed;
+          candidate.insert(where, added);
+          if (says(candidate, file_name, keys_of, to, retired)) return candidate;
+        }
+      }
+    }
+  }
+  throw Error(
+      ErrorKind::invalid,
+      fmt::format("{} is written in a way that is not changed by a program", file_name),
+      fmt::format("write by hand, in {}: key: {}, and {}", path, policy::print_key(to), list));
 }
 
 }  // namespace
@@ -113,48 +161,26 @@ std::string with_new_key(const std::string& text, const std::string& file_name,
     throw Error(ErrorKind::invalid, "the policy's repository is not encrypted",
                 "encryption is decided when a repository is made: begin a new one");
   }
-  const policy::Encryption& old = *before.repository.encryption;
-  if (old.key == to)
+  const KeySource old = before.repository.encryption->key;
+  if (old == to)
     throw Error(ErrorKind::invalid, fmt::format("{} is the policy's key", policy::print_key(to)));
-  std::vector<KeySource> retired = {old.key};
-  for (const KeySource& key : old.retired) {
-    if (key != to) retired.push_back(key);
+  std::string changed =
+      with_key_at(text, file_name, "repository.encryption", to,
+                  [](const policy::Policy& policy) -> const policy::Encryption* {
+                    return policy.repository.encryption ? &*policy.repository.encryption : nullptr;
+                  });
+  // Dumps that were sealed by the same key go along.
+  for (size_t i = 0; i < before.layers.dumps.size(); ++i) {
+    const policy::DumpTier& tier = before.layers.dumps[i];
+    if (!tier.encryption || tier.encryption->key != old) continue;
+    changed =
+        with_key_at(changed, file_name, fmt::format("layers.dumps.{}.encryption", tier.tier.name),
+                    to, [i](const policy::Policy& policy) -> const policy::Encryption* {
+                      const auto& encryption = policy.layers.dumps.at(i).encryption;
+                      return encryption ? &*encryption : nullptr;
+                    });
   }
-  std::vector<std::string> words;
-  for (const KeySource& key : retired) words.push_back(policy::print_key(key));
-  const std::string list = fmt::format("retired: [{}]", fmt::join(words, ", "));
-
-  std::vector<std::string> spellings = {policy::print_key(old.key)};
-  if (old.key.kind == KeySource::Kind::aws_kms) spellings.push_back(old.key.value);
-  for (const std::string& spelling : spellings) {
-    for (const size_t at : places_of(text, spelling)) {
-      std::string changed = text;
-      changed.replace(at, spelling.size(), policy::print_key(to));
-      // The list of retired keys that is there goes, if it is on one line.
-      for (const size_t begin : places_of(changed, "retired:")) {
-        const size_t end = changed.find(']', begin);
-        if (end == std::string::npos) continue;
-        std::string replaced = changed;
-        replaced.replace(begin, end + 1 - begin, list);
-        if (says(replaced, file_name, to, retired)) return replaced;
-      }
-      const size_t behind = at + policy::print_key(to).size();
-      for (const std::string& added : {", " + list, "\n" + indentation_at(changed, at) + list}) {
-        for (const size_t where : {behind, behind + 1}) {  // behind a quote
-          if (where > changed.size()) continue;
-          std::string candidate = changed;
-          candidate.insert(where, added);
-          if (says(candidate, file_name, to, retired)) return candidate;
-        }
-      }
-    }
-  }
-  throw Error(ErrorKind::invalid,
-              fmt::format("{} is written in a way that is not changed by a "
-                          "program",
-                          file_name),
-              fmt::format("write by hand, in repository.encryption: key: {}, and {}",
-                          policy::print_key(to), list));
+  return changed;
 }
 
 uint64_t hand_over(const repository::Repository& repository, const base::Path& folder,

@@ -22,7 +22,8 @@ std::vector<std::string> unconfirmed_keys(const policy::Policy& policy,
 // Seals and opens a little with `key`. Throws what that throws.
 void prove_key(const policy::KeySource& key, std::stop_token stop);
 
-// The policy's text with `to` as the repository's key and the key of before among the retired.
+// The policy's text with `to` as the repository's key, and as that of the dumps that had the same;
+// the key of before is among the retired there.
 // Throws invalid when the text cannot be changed by a program, with what to write by hand.
 std::string with_new_key(const std::string& policy_text, const std::string& file_name,
                          const policy::KeySource& to);

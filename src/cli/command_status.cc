@@ -6,7 +6,8 @@ namespace cli {
 
 namespace {
 
-// The newest commit that the archive can bring back.
+// The newest commit that the archive can bring back. Nothing for a credential that may judge and
+// not open the log.
 std::optional<base::Instant> last_transaction(const repository::Repository& repository,
                                               const monitor::Catalog& catalog,
                                               std::stop_token stop) {
@@ -15,13 +16,37 @@ std::optional<base::Instant> last_transaction(const repository::Repository& repo
   const repository::WalArchive archive(repository, catalog.epochs.back());
   const std::vector<postgres::Timeline> timelines = archive.timelines(stop);
   const postgres::Timeline timeline = timelines.empty() ? root.timeline : timelines.back();
-  const std::optional<layers::WalMoment> last =
-      layers::last_commit(archive, archive.history(timeline, stop), root.start_lsn, stop);
-  return last ? std::optional(last->time) : std::optional(root.stopped);
+  try {
+    const std::optional<layers::WalMoment> last =
+        layers::last_commit(archive, archive.history(timeline, stop), root.start_lsn, stop);
+    return last ? last->time : root.stopped;
+  } catch (const base::Error& failure) {
+    if (failure.kind() != base::ErrorKind::denied) throw;
+    return std::nullopt;
+  }
 }
 
 std::string age(const std::optional<base::Instant>& time, base::Instant now) {
   return time ? base::human_duration(now - *time) : "never";
+}
+
+void print_window(const monitor::Status& status) {
+  if (!status.window_begins) return;
+  const std::string begins =
+      base::to_rfc3339(std::chrono::ceil<std::chrono::seconds>(*status.window_begins));
+  if (!status.last_transaction) {
+    fmt::print(
+        "\nany second from {} on can be restored, as far as the log is archived: this "
+        "credential may not open it\n",
+        begins);
+  } else if (*status.last_transaction <= *status.window_begins) {
+    fmt::print(
+        "\nthe end of the snapshot, {}, can be restored; nothing behind it is archived yet\n",
+        begins);
+  } else {
+    fmt::print("\nany second from {} to {} can be restored\n", begins,
+               base::to_rfc3339(*status.last_transaction));
+  }
 }
 
 void print(const monitor::Status& status, const policy::Policy& policy) {
@@ -40,11 +65,7 @@ void print(const monitor::Status& status, const policy::Policy& policy) {
     if (!row.last_success) rows.back()[3] = "never";
   }
   print_table(rows);
-  if (status.window_begins) {
-    fmt::print("\nany second from {} to {} can be restored\n",
-               base::to_rfc3339(std::chrono::ceil<std::chrono::seconds>(*status.window_begins)),
-               status.last_transaction ? base::to_rfc3339(*status.last_transaction) : "?");
-  }
+  print_window(status);
   if (!policy.uncovered.empty()) fmt::print("\nnot covered by this policy:\n");
   for (const policy::Note& note : policy.uncovered) fmt::print("  {}: {}\n", note.what, note.why);
   fmt::print("\n{}\n", status.findings.empty() ? "no findings" : "findings:");

@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "cli/command.h"
 #include "repository/dump_store.h"
 #include "repository/verification.h"
@@ -47,7 +48,14 @@ void verify(Globals& globals, const VerifyOptions& options) {
   }
   if (options.replicas) append(report, of_replicas(context, progress, globals.token()));
   if (!options.no_record) {
-    repository::keep_verification(repository, report, base::system_clock().now(), globals.token());
+    try {
+      repository::keep_verification(repository, report, base::system_clock().now(),
+                                    globals.token());
+    } catch (const base::Error& failure) {
+      if (failure.kind() != base::ErrorKind::denied) throw;
+      base::warn("what was found is not kept, as this credential may not write: {}",
+                 failure.message());
+    }
   }
   line.finish();
   if (!report.damage.empty()) globals.exit_code = base::exit_code(base::ErrorKind::corrupt);

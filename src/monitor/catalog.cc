@@ -36,8 +36,27 @@ bool is_damaged(const Catalog& catalog, const repository::DumpName& dump) {
          });
 }
 
-void read_dumps(Catalog& catalog, const std::string& database, const std::vector<DumpPlace>& places,
-                std::stop_token stop) {
+// As much of the record of a dump as the run that took it tells, for a credential that may not open
+// the record itself.
+std::optional<repository::DumpRecord> record_by_run(const std::vector<repository::RunRecord>& runs,
+                                                    const repository::DumpName& name,
+                                                    const std::string& tier) {
+  for (const repository::RunRecord& run : runs) {
+    if (!run.ok || base::member_if_there<std::string>(run.details, "dump") != name.text()) continue;
+    repository::DumpRecord record;
+    record.name = name;
+    record.tier = tier;
+    record.slot = run.slot;
+    record.started = run.started;
+    record.snapshot_at = run.started;
+    record.finished = run.ended;
+    return record;
+  }
+  return std::nullopt;
+}
+
+void read_dumps(Catalog& catalog, const Repository& repository, const std::string& database,
+                const std::vector<DumpPlace>& places, std::stop_token stop) {
   for (const DumpPlace& place : places) {
     std::vector<repository::StoredDump> listed;
     try {
@@ -54,8 +73,15 @@ void read_dumps(Catalog& catalog, const std::string& database, const std::vector
         if (stored.finished) dump.record = repository::read_record(place.store, stored.name, stop);
       } catch (const base::Error& failure) {
         if (failure.kind() == base::ErrorKind::absent) continue;  // expired while we looked
-        if (failure.kind() != base::ErrorKind::corrupt) throw;
-        dump.unreadable = failure.message();
+        if (failure.kind() == base::ErrorKind::denied) {
+          dump.closed = true;
+          dump.record = record_by_run(
+              repository::read_runs(repository, lane(TieredLayer::dumps, place.tier), stop),
+              stored.name, place.tier);
+        } else if (failure.kind() != base::ErrorKind::corrupt) {
+          throw;
+        }
+        if (!dump.record) dump.unreadable = failure.message();
       }
       if (dump.record) {
         catalog.retention.dumps.push_back({.id = stored.name.text(),
@@ -179,7 +205,7 @@ Catalog read_catalog(const policy::Policy& policy, const Repository& repository,
     }
     read_wal(catalog, repository, epoch, stop);
   }
-  read_dumps(catalog, database, dump_places, stop);
+  read_dumps(catalog, repository, database, dump_places, stop);
   read_promises(catalog, policy, repository, now, stop);
   read_histories(catalog, repository, stop);
   return catalog;

@@ -27,6 +27,7 @@ struct CatalogedDump {
   std::string tier;  // of the policy, whose store it is in
   repository::StoredDump stored;
   std::optional<repository::DumpRecord> record;  // nothing: unfinished, or unreadable
+  bool closed = false;                           // to us: `record` is what its run's record tells
   std::string unreadable;                        // why its record cannot be read
 };
 

@@ -231,6 +231,9 @@ class Judge {
       const std::string name = dump.stored.name.text();
       if (dump.record) {
         if (!newest || newest->record->started < dump.record->started) newest = &dump;
+      } else if (dump.closed) {
+        find(Severity::notice, fmt::format("{}: {}", name, dump.unreadable),
+             "a credential that may open the records of dumps tells more");
       } else if (!dump.unreadable.empty()) {
         find(Severity::critical, fmt::format("{}: {}", name, dump.unreadable),
              "the archive may be whole: seawall verify; pg_restore --list reads it");
@@ -240,7 +243,7 @@ class Judge {
       }
     }
     if (newest == nullptr) return;
-    if (!newest->record->read_back() &&
+    if (!newest->closed && !newest->record->read_back() &&
         (!catalog_.verified || catalog_.verified->at < newest->record->finished)) {
       find(Severity::notice,
            fmt::format("{} was not read back by its writer, who may not",

@@ -116,6 +116,7 @@ KeyClass class_of(const ObjectKey& key) {
   const std::string_view text = key.text();
   const auto below = [&](std::string_view folder) { return text.starts_with(folder); };
   if (text == repository_key().text() || below(rewrapped_prefix)) return KeyClass::clear;
+  if (below("wal/") && text.find("/history/") != std::string_view::npos) return KeyClass::index;
   if (below("packs/") || below("wal/") || text.ends_with(".dump")) return KeyClass::data;
   if (text.ends_with(".dump.json")) return KeyClass::meta;
   return KeyClass::index;

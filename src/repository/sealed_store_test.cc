@@ -73,7 +73,8 @@ TEST(SealedStore, seals_all_but_what_says_how_the_rest_is) {
   }
   EXPECT_EQ(is("app_2026-11-22.dump.json"), KeyClass::meta);
   EXPECT_EQ(is("app_2026-11-22.dump"), KeyClass::data);
-  EXPECT_EQ(is("wal/0001/history/00000002.history.zst"), KeyClass::data);
+  EXPECT_EQ(is("wal/0001/history/00000002.history.zst"), KeyClass::index);
+  EXPECT_EQ(is("wal/0001/00000002/00000000/000000020000000000000003.zst"), KeyClass::data);
   EXPECT_EQ(epoch_in(storage::ObjectKey("wal/0003/00000001/00000000/x.zst")), "0003");
   EXPECT_EQ(epoch_in(storage::ObjectKey("claims/a/b/01.json")), "-");
 }
