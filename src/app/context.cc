@@ -62,6 +62,9 @@ std::string connection_url(const policy::ConnectionSource& source) {
 Context::Context(const Path& policy_file)
     : policy_file_(policy_file), policy_(policy::load(policy_file)) {}
 
+Context::Context(Path policy_file, policy::Policy policy)
+    : policy_file_(std::move(policy_file)), policy_(std::move(policy)) {}
+
 void Context::give_up_after(base::Duration most) {
   CHECK(!store_ && dump_stores_.empty());
   policy_.s3.deadline = std::min(policy_.s3.deadline, most);

@@ -31,6 +31,8 @@ std::string connection_url(const policy::ConnectionSource& source);
 class Context {
  public:
   explicit Context(const base::Path& policy_file);
+  // Of a policy that was read before: what is in the file now may be another one.
+  Context(base::Path policy_file, policy::Policy policy);
 
   const policy::Policy& policy() const { return policy_; }
   const base::Path& policy_file() const { return policy_file_; }
