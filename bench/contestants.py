@@ -90,7 +90,11 @@ class PgBackRest(Contestant):
 
     def reset(self, bench):
         self.clear()
-        settings = {"repo1-path": f"{self.folder}/repository", "lock-path": f"{self.folder}/lock", "spool-path": f"{self.folder}/spool",
+        self.write_settings(bench, {"repo1-path": f"{self.folder}/repository"})
+        measure.run(*self.command("stanza-create"))
+
+    def write_settings(self, bench, repository):
+        settings = {**repository, "lock-path": f"{self.folder}/lock", "spool-path": f"{self.folder}/spool",
                     "log-level-file": "off", "log-level-console": "warn", "process-max": 2, "start-fast": "y", "archive-check": "n",
                     "compress-type": "zst", "compress-level": 3, "archive-get-queue-max": "1GiB", "archive-push-queue-max": "16GiB",
                     **{name.replace("_", "-"): value for name, value in self.options.items()}}
@@ -100,7 +104,6 @@ class PgBackRest(Contestant):
             conf.write("[global]\n" + "".join(f"{name}={value}\n" for name, value in settings.items()) +
                        f"[main]\npg1-path={bench.server.data}\npg1-socket-path={bench.server.socket}\npg1-port={bench.server.port}\n"
                        "pg1-user=postgres\n")
-        measure.run(*self.command("stanza-create"))
 
     def backup(self, full):
         return measure.run(*self.command("backup", "--type=full" if full else "--type=incr"))

@@ -69,7 +69,7 @@ class Renderer {
           section(tier.children, field.fields, depth + 2);
         }
         break;
-      case FieldType::notes:
+      case FieldType::sections:
         for (const Draft& note : draft.children) {
           std::string lead = "- ";
           for (const Draft& part : note.children) {

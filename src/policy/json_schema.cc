@@ -53,7 +53,7 @@ Json shape(const Field& field) {
               {"minProperties", 1},
               {"propertyNames", {{"pattern", identifier_pattern(field)}}},
               {"additionalProperties", section(field.fields)}};
-    case FieldType::notes:
+    case FieldType::sections:
       return {{"type", "array"}, {"items", section(field.fields)}};
     case FieldType::patterns:
       return {{"type", "array"}, {"items", text("^[^.].*\\..+$")}};
@@ -86,6 +86,14 @@ Json shape(const Field& field) {
       return text("^(postgres(ql)?://|env:[A-Za-z_]|file:/)");
     case FieldType::path:
       return text("^/");
+    case FieldType::texts:
+      return {{"type", "array"}, {"items", {{"type", "string"}, {"minLength", 1}}}};
+    case FieldType::secret:
+      return text("^(env:[A-Za-z_]|file:/)");
+    case FieldType::listen:
+      return text("^.+:[0-9]{1,5}$");
+    case FieldType::size:
+      return text("^[0-9]+(kB|MB|GB|TB|KiB|MiB|GiB|TiB)$");
   }
   return Json::object();
 }

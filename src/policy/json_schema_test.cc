@@ -25,7 +25,7 @@ TEST(JsonSchema, allows_the_keys_of_the_schema_and_no_others) {
   std::function<void(const base::Json&, const Field&)> compare = [&](const base::Json& json,
                                                                      const Field& field) {
     EXPECT_FALSE(json["description"].get<std::string>().empty()) << field.name;
-    const bool list = field.type == FieldType::notes;
+    const bool list = field.type == FieldType::sections;
     const bool tiers = field.type == FieldType::tiers;
     const base::Json& section = list ? json["items"] : tiers ? json["additionalProperties"] : json;
     if (field.fields.empty()) return;
@@ -38,7 +38,7 @@ TEST(JsonSchema, allows_the_keys_of_the_schema_and_no_others) {
 
 TEST(JsonSchema, refuses_what_this_build_does_not_carry) {
   const base::Json whole = base::parse_json(json_schema(), "the schema");
-  EXPECT_TRUE(whole["properties"]["drill"].contains("not"));
+  EXPECT_TRUE(whole["properties"]["layers"]["properties"]["files"].contains("not"));
   EXPECT_EQ(whole["properties"]["database"]["properties"]["provider"]["enum"],
             base::Json::array({"native"}));
 }

@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 
-#include <charconv>
-
 #include "base/error.h"
 #include "policy/duration.h"
 #include "policy/policy_checks.h"
 #include "policy/policy_shape.h"
+#include "policy/read_watching.h"
 #include "policy/schema.h"
+#include "policy/section.h"
 #include "policy/yaml_tree.h"
 
 namespace policy {
@@ -17,86 +17,12 @@ namespace {
 
 using base::Duration;
 
-// A section of a document that has the schema's shape: what is not given has the schema's default.
-class Section {
- public:
-  Section(const YamlDocument& document, const YamlValue& value, const Field& field)
-      : document_(document), value_(value), field_(field) {}
-
-  bool has(std::string_view key) const { return value_.find(key) != nullptr; }
-  bool knows(std::string_view key) const { return field_.find(key) != nullptr; }
-
-  const std::string& text(std::string_view key) const {
-    if (const YamlValue* given = value_.find(key)) return given->text;
-    const std::string& otherwise = field_of(key).default_value;
-    CHECK(!otherwise.empty());
-    return otherwise;
-  }
-  std::optional<std::string> text_if_given(std::string_view key) const {
-    return has(key) ? std::optional(text(key)) : std::nullopt;
-  }
-  int integer(std::string_view key) const {
-    const std::string& digits = text(key);
-    int number = 0;
-    const auto [after, outcome] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    CHECK(outcome == std::errc{} && after == digits.data() + digits.size());
-    return number;
-  }
-  Duration duration(std::string_view key) const { return parse_duration(text(key)); }
-  std::optional<Duration> duration_if_given(std::string_view key) const {
-    return has(key) ? std::optional(duration(key)) : std::nullopt;
-  }
-
-  std::optional<Section> section(std::string_view key) const {
-    const YamlValue* given = value_.find(key);
-    if (given == nullptr) return std::nullopt;
-    return Section(document_, *given, field_of(key));
-  }
-  // Of tiers and notes: each entry is a section with the keys of the same field.
-  std::vector<std::pair<std::string, Section>> tiers(std::string_view key) const {
-    std::vector<std::pair<std::string, Section>> all;
-    if (const YamlValue* given = value_.find(key)) {
-      for (const YamlValue::Member& member : given->members) {
-        all.emplace_back(member.key, Section(document_, member.value, field_of(key)));
-      }
-    }
-    return all;
-  }
-  std::vector<Note> notes(std::string_view key) const {
-    std::vector<Note> all;
-    if (const YamlValue* given = value_.find(key)) {
-      for (const YamlValue& item : given->items) {
-        const Section note(document_, item, field_of(key));
-        all.push_back({.what = note.text("what"), .why = note.text("why")});
-      }
-    }
-    return all;
-  }
-  const std::vector<YamlValue>& items(std::string_view key) const {
-    static const std::vector<YamlValue> none;
-    const YamlValue* given = value_.find(key);
-    return given == nullptr ? none : given->items;
-  }
-
-  // invalid, at the value of `key` if it is given, else where the section begins.
-  base::Error error_at(std::string_view key, std::string_view message,
-                       std::string_view hint) const {
-    const YamlValue* given = value_.find(key);
-    return document_.error_at(given == nullptr ? value_.position : given->position, message, hint);
-  }
-
- private:
-  const Field& field_of(std::string_view key) const {
-    const Field* field = field_.find(key);
-    CHECK(field != nullptr);
-    return *field;
-  }
-
-  const YamlDocument& document_;
-  const YamlValue& value_;
-  const Field& field_;
-};
+std::vector<Note> read_notes(const Section& section, std::string_view key) {
+  std::vector<Note> all;
+  for (const Section& note : section.sections(key))
+    all.push_back({.what = note.text("what"), .why = note.text("why")});
+  return all;
+}
 
 Cadence read_cadence(const std::string& path, const Section& section) {
   const bool at = section.has("at");
@@ -396,21 +322,22 @@ Policy read_policy(const Section& root) {
                 .database = std::move(database),
                 .repository = std::move(repository),
                 .layers = std::move(layers),
-                .uncovered = root.notes("uncovered")};
+                .uncovered = read_notes(root, "uncovered")};
   if (const auto s3 = root.section("s3")) policy.s3 = read_s3(*s3);
   if (const auto exclude = root.section("exclude")) {
     for (const YamlValue& item : exclude->items("rows_of")) {
       policy.exclude.rows_of.push_back(TablePattern::parse(item.text));
     }
-    policy.exclude.notes = exclude->notes("notes");
+    policy.exclude.notes = read_notes(*exclude, "notes");
   }
   if (const auto objectives = root.section("objectives")) {
     policy.objectives = {.rto = objectives->duration_if_given("rto"),
                          .rpo = objectives->duration_if_given("rpo")};
   }
-  if (const auto limits = root.section("limits"); limits && limits->has("jobs")) {
-    policy.limits.jobs = limits->integer("jobs");
-  }
+  if (const auto limits = root.section("limits")) policy.limits = read_limits(*limits);
+  policy.run = read_run(root.section_or_empty("run"));
+  policy.monitor = read_monitor(root.section_or_empty("monitor"));
+  if (const auto drill = root.section("drill")) policy.drill = read_drill(*drill);
   require_places_apart(root, policy);
   require_flush_within_rpo(root, policy);
   return policy;

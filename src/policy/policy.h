@@ -18,6 +18,7 @@
 #include "policy/key_source.h"
 #include "policy/place.h"
 #include "policy/table_pattern.h"
+#include "policy/watching.h"
 #include "policy/zone.h"
 
 namespace policy {
@@ -148,8 +149,12 @@ struct Objectives {
   std::optional<base::Duration> rpo;
 };
 
+// What seawall may use of this host.
 struct Limits {
-  std::optional<int> jobs;  // threads; nothing: as many as the host has cores
+  std::optional<int> jobs;                   // threads; nothing: as many as the host has cores
+  std::optional<uint64_t> read_per_second;   // bytes of the cluster's files, by a snapshot
+  std::optional<uint64_t> store_per_second;  // bytes to and from stores, but not of WAL
+  std::optional<int> nice;                   // of snapshots and dumps, in the CPU's scheduler
 };
 
 struct Policy {
@@ -162,6 +167,9 @@ struct Policy {
   Exclusions exclude;
   Objectives objectives;
   Limits limits;
+  Run run;
+  Monitor monitor;
+  std::optional<Drill> drill;
   std::vector<Note> uncovered;
 };
 

@@ -75,8 +75,6 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"name: app\n", "", "f:1:1: the policy lacks the key 'name'", "add name: app"},
         Case{"    retain: 7d", "    receive: { slot: a }",
              "f:11:5: layers.pitr lacks the key 'retain'", "add retain: 7d"},
-        Case{"name: app", "name: app\ndrill: { weekly: x }",
-             "f:3:1: 'drill' is not carried by this build yet (Rehearsed restores.)", "uncovered"},
         Case{"  dumps:", "  files: {}\n  dumps:",
              "f:16:3: 'layers.files' is not carried by this build yet (Uploaded files in S3: "
              "versioning, replication, "
@@ -86,6 +84,41 @@ INSTANTIATE_TEST_SUITE_P(
              "f:18:16: layers.dumps.nightly.replica is a text (allowed: keys: store, key, by, "
              "within, endpoint, region, profile)",
              ""}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    of_watching, PolicyErrors,
+    testing::Values(
+        Case{"name: app", "name: app\nmonitor: { slack: { webhook: env:A } }",
+             "f:3:19: monitor.slack lacks the key 'channel'", "add channel: \"#ops\""},
+        Case{"name: app",
+             "name: app\nmonitor: { slack: { webhook: \"https://hooks.example/T/B/x\", "
+             "channel: a } }",
+             "f:3:30: monitor.slack.webhook: this is not the place of a secret (allowed: env:NAME "
+             "or file:/path)",
+             "secrets never stand in a policy"},
+        Case{"name: app", "name: app\nmonitor: { email: { server: mail, from: a, to: [b] } }",
+             "f:3:29: monitor.email.server is not a mail server", "smtps://host:465"},
+        Case{"name: app",
+             "name: app\nmonitor: { email: { server: smtp://a, from: a, to: [b], user: c } }",
+             "f:3:63: monitor.email has a user or a password, but not both", "give both"},
+        Case{"name: app", "name: app\nmonitor: { fire_drill: 10:00 }",
+             "f:3:24: fire_drill names no day of the week", "Mon 10:00"},
+        Case{"name: app", "name: app\nmonitor: { repeat_every: 1s }",
+             "f:3:26: repeat_every is from 1m to 7d", ""},
+        Case{"name: app", "name: app\nrun: { listen: 9187 }",
+             "f:3:16: run.listen: '9187' is not an address and a port (allowed: an address and a "
+             "port, such as 127.0.0.1:9187)",
+             "write 127.0.0.1:9187"},
+        Case{"name: app", "name: app\nrun: { listen: \"a:70000\" }",
+             "f:3:16: run.listen: 'a:70000' is not an address and a port (allowed: an address and "
+             "a port, such as 127.0.0.1:9187)",
+             ""},
+        Case{"name: app", "name: app\ndrill: { memory: 5 }",
+             "f:3:18: drill.memory: '5' is not a size (allowed: a size such as 100MB or 1GiB)",
+             "100MB"},
+        Case{"name: app", "name: app\ndrill: { checks: [{ name: a, sql: b }] }",
+             "f:3:19: drill.checks lacks the key 'expect'", "add expect"}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(

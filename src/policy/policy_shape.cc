@@ -10,7 +10,10 @@
 #include "policy/connection_source.h"
 #include "policy/duration.h"
 #include "policy/key_source.h"
+#include "policy/listen.h"
 #include "policy/place.h"
+#include "policy/secret_source.h"
+#include "policy/size.h"
 #include "policy/spelling.h"
 #include "policy/table_pattern.h"
 
@@ -115,6 +118,15 @@ void require_scalar(const Field& field, const YamlValue& value) {
     case FieldType::connection:
       (void)parse_connection(text);
       return;
+    case FieldType::secret:
+      (void)parse_secret(text);
+      return;
+    case FieldType::listen:
+      (void)parse_listen(text);
+      return;
+    case FieldType::size:
+      (void)parse_size(text);
+      return;
     case FieldType::identifier:
       if (!is_identifier(field, text)) throw misfit(fmt::format("{} does not fit", shown(text)));
       return;
@@ -141,13 +153,18 @@ class ShapeCheck {
         return check_section(value, field, path);
       case FieldType::tiers:
         return check_tiers(value, field, path);
-      case FieldType::notes:
+      case FieldType::sections:
         require_kind(value, YamlValue::Kind::list, allowed(field), path);
-        for (const YamlValue& note : value.items) check_section(note, field, path);
+        for (const YamlValue& item : value.items) check_section(item, field, path);
         return;
       case FieldType::patterns:
         return check_list(value, field, path, "a table pattern such as public.sessions",
                           [](const std::string& text) { (void)TablePattern::parse(text); });
+      case FieldType::texts:
+        return check_list(value, field, path, "a text", [](const std::string& text) {
+          if (text.find_first_not_of(" \t\r\n") == std::string::npos)
+            throw misfit("this text is empty");
+        });
       case FieldType::keys:
         return check_list(value, field, path, "a key such as env:BACKUP_KMS_KEY_ID",
                           [](const std::string& text) { (void)parse_key(text); });

@@ -35,7 +35,19 @@ exclude:
   rows_of: [pgboss.job, "pgboss.j*"]
   notes: [ { what: a cache, why: it rebuilds } ]
 objectives: { rto: 15m, rpo: 1m }
-limits: { jobs: 2 }
+limits: { jobs: 2, read_per_second: 200MB, store_per_second: 1GiB, nice: 10 }
+run: { listen: "[::1]:9187", heartbeat: true, probe: 04:30, at_once: 3 }
+monitor:
+  slack: { webhook: env:SLACK, channel: "#ops", success: each }
+  pagerduty: { routing_key: file:/etc/seawall/pagerduty, changes: false }
+  email: { server: smtps://mail:465, from: a@example.net, to: [b@example.net, c@example.net] }
+  fire_drill: Mon 10:00
+  repeat_every: 2h
+drill:
+  weekly: Sun 06:00
+  quarterly: true
+  memory: 1GiB
+  checks: [ { name: staff, sql: select count(*) from staff, expect: "> 0" } ]
 uncovered: [ { what: uploads, why: not carried } ]
 )";
 
@@ -46,6 +58,32 @@ database: { url: postgresql:///app }
 repository: { store: file:///backup/repository }
 layers: { snapshots: { nightly: { at: 03:00, retain: 30d } } }
 )";
+
+TEST(Policy, says_who_is_told_and_how_it_is_carried_out) {
+  const Policy policy = parse(whole, "seawall.yaml");
+  EXPECT_EQ(policy.run.listen, (Listen{"::1", 9187}));
+  EXPECT_EQ(policy.run.socket, "/run/seawall/push.sock");
+  EXPECT_EQ(policy.run.at_once, 3);
+  EXPECT_TRUE(policy.run.heartbeat);
+  EXPECT_EQ(print_cadence(*policy.run.probe), "04:30");
+  EXPECT_EQ(policy.monitor.slack->webhook,
+            (SecretSource{SecretSource::Kind::environment, "SLACK"}));
+  EXPECT_EQ(policy.monitor.slack->success, SuccessNews::each);
+  EXPECT_FALSE(policy.monitor.pagerduty->changes);
+  EXPECT_EQ(policy.monitor.pagerduty->endpoint, "https://events.pagerduty.com");
+  EXPECT_EQ(policy.monitor.email->to.size(), 2u);
+  EXPECT_EQ(policy.monitor.repeat_every, hours{2});
+  EXPECT_EQ(policy.monitor.look_every, minutes{1});
+  EXPECT_EQ(print_cadence(policy.monitor.digest), "09:00");
+  EXPECT_EQ(print_cadence(*policy.monitor.fire_drill), "Mon 10:00");
+  EXPECT_EQ(policy.drill->memory_bytes_max, 1u << 30);
+  EXPECT_EQ(policy.drill->finish_within, hours{4});
+  EXPECT_EQ(policy.drill->checks.at(0).expect, "> 0");
+  const Policy bare = parse(least, "f");
+  EXPECT_EQ(bare.monitor.missed_runs, 1);
+  EXPECT_FALSE(bare.monitor.slack || bare.drill || bare.run.listen || bare.run.heartbeat);
+  EXPECT_EQ(bare.run.retry_after, minutes{1});
+}
 
 TEST(Policy, carries_every_key) {
   const Policy policy = parse(whole, "seawall.yaml");
@@ -77,6 +115,9 @@ TEST(Policy, carries_every_key) {
   EXPECT_EQ(policy.objectives.rto, minutes{15});
   EXPECT_EQ(policy.objectives.rpo, minutes{1});
   EXPECT_EQ(policy.limits.jobs, 2);
+  EXPECT_EQ(policy.limits.read_per_second, 200'000'000u);
+  EXPECT_EQ(policy.limits.store_per_second, 1u << 30);
+  EXPECT_EQ(policy.limits.nice, 10);
   EXPECT_EQ(policy.uncovered[0].what, "uploads");
 }
 

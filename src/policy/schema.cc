@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "policy/schema_stores.h"
+#include "policy/schema_watching.h"
 
 namespace policy {
 
@@ -53,7 +54,7 @@ Field at_field(bool required) {
 
 Field notes_field(std::string name, std::string doc, std::string example) {
   return {.name = std::move(name),
-          .type = FieldType::notes,
+          .type = FieldType::sections,
           .doc = std::move(doc),
           .example = std::move(example),
           .fields = {{.name = "what",
@@ -256,20 +257,14 @@ Field build_schema() {
                        .type = FieldType::duration,
                        .doc = "The longest stretch of writes that may be lost.",
                        .example = "1m"}}},
-          {.name = "limits",
-           .doc = "What seawall may use of this host.",
-           .fields = {{.name = "jobs",
-                       .type = FieldType::integer,
-                       .doc = "Threads that work at once. Without it, as many as there are cores.",
-                       .example = "2",
-                       .least = 1,
-                       .most = 64}}},
+          limits_field(),
+          run_field(),
+          monitor_field(),
+          drill_field(),
           notes_field("uncovered",
                       "What the strategy asks for and this policy does not carry yet. `seawall "
                       "status` repeats it.",
-                      "[{ what: uploads in S3, why: another tool carries them }]"),
-          not_carried("drill", "Rehearsed restores."),
-          not_carried("monitor", "Alerts to Slack and PagerDuty.")}};
+                      "[{ what: uploads in S3, why: another tool carries them }]")}};
 }
 
 std::string either_of(const std::vector<Choice>& choices) {
@@ -300,8 +295,8 @@ std::string allowed(const Field& field) {
       return allowed_keys(field);
     case FieldType::tiers:
       return "names of tiers, each with keys of its own";
-    case FieldType::notes:
-      return "a list of entries with the keys what and why";
+    case FieldType::sections:
+      return fmt::format("a list of entries with the {}", allowed_keys(field));
     case FieldType::patterns:
       return "a list of table patterns such as [public.sessions]";
     case FieldType::text:
@@ -336,6 +331,14 @@ std::string allowed(const Field& field) {
       return "postgresql://..., env:NAME or file:/path";
     case FieldType::path:
       return "an absolute path";
+    case FieldType::texts:
+      return fmt::format("a list such as {}", field.example);
+    case FieldType::secret:
+      return "env:NAME or file:/path";
+    case FieldType::listen:
+      return "an address and a port, such as 127.0.0.1:9187";
+    case FieldType::size:
+      return "a size such as 100MB or 1GiB";
   }
   return "";
 }

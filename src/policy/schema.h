@@ -13,9 +13,10 @@ enum class FieldType {
   section,     // a map with the keys of `fields`
   tiers,       // a map from names (identifiers) of the user's choice to sections with the keys of
                // `fields`
-  notes,       // a list of sections with the keys of `fields`
+  sections,    // a list of sections with the keys of `fields`
   patterns,    // a list of table patterns
   text,        // any text that is not empty
+  texts,       // a list of them
   identifier,  // 1 to `most` of the letters a-z, 0-9, _ and, with `dashes`, -
   integer,     // from `least` to `most`
   boolean,     // true or false; with `choices`, only those
@@ -30,6 +31,9 @@ enum class FieldType {
   keys,        // a list of them
   connection,  // postgresql://..., env:NAME, file:/path
   path,        // /absolute/path
+  secret,      // env:NAME, file:/path
+  listen,      // 127.0.0.1:9187
+  size,        // 100MB
 };
 
 struct Choice {
@@ -61,7 +65,7 @@ const Field& schema();
 // What a field takes, in words: "a duration such as 7d", "a whole number from 1 to 19".
 std::string allowed(const Field& field);
 
-// The same for a section, and for one entry of `tiers` or `notes`: "keys: at, retain".
+// The same for a section, and for one entry of `tiers` or `sections`: "keys: at, retain".
 std::string allowed_keys(const Field& field);
 
 // What an identifier, or the name of a tier, is made of, in words and as a regular expression; and

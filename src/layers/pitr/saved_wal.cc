@@ -35,6 +35,14 @@ void link_or_copy(const Path& from, const Path& to) {
   copy_durably(from, to);
 }
 
+// Beside what an earlier restore saved in the same second.
+Path free_folder(const Path& wanted) {
+  Path folder = wanted;
+  for (int number = 2; std::filesystem::exists(folder); ++number)
+    folder = fmt::format("{}.{}", wanted.string(), number);
+  return folder;
+}
+
 }  // namespace
 
 std::optional<SavedWal> save_wal(const Path& data_directory, base::Instant now) {
@@ -42,9 +50,10 @@ std::optional<SavedWal> save_wal(const Path& data_directory, base::Instant now) 
   const std::vector<Path> files = files_in(log);
   const Path control = data_directory / "global" / "pg_control";
   if (files.empty() || !std::filesystem::exists(control)) return std::nullopt;
-  SavedWal saved{.folder = data_directory.string() + ".saved-wal-" + base::to_compact(now),
-                 .files = files.size(),
-                 .unarchived = {}};
+  SavedWal saved{
+      .folder = free_folder(data_directory.string() + ".saved-wal-" + base::to_compact(now)),
+      .files = files.size(),
+      .unarchived = {}};
   const Path status = saved.folder / "pg_wal" / "archive_status";
   base::create_folders_durably(status);
   base::create_folders_durably(saved.folder / "global");
