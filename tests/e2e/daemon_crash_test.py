@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+import harness
 from daemons import DaemonTest
 from harness import main
 
@@ -80,9 +81,52 @@ class Killed(DaemonTest):
         self.assertEqual(self.claims("dumps-nightly", DUMP_SLOT), ["01.json", "02.json", "03.json"])
         self.assertEqual(self.stored_dumps(), ["postgres_2028-02-29.dump.json"])
 
+    def test_who_wakes_up_late_loses_the_snapshot(self):
+        self.make("2028-02-28T12:00:00+08:00")
+        late = self.start_daemon()
+        self.wait_ready(late)
+        self.clock.set("2028-02-29T02:59:58+08:00")
+        self.wait_for(lambda: self.claims("snapshots-nightly", SLOT), what="the claim")
+        late.signal(signal.SIGSTOP)
+        self.assertEqual(self.snapshots(), [])
+        self.write()
+        self.clock.set("2028-02-29T05:01:00+08:00")
+        self.start_daemon()
+        self.wait_for(lambda: self.records("snapshots-nightly", SLOT) == ["ok"], what="the second attempt")
+        taken = self.faked("--json", "list").json()["snapshots"]
+        late.signal(signal.SIGCONT)
+        self.wait_for(lambda: self.records("snapshots-nightly", SLOT) == ["failed", "ok"], what="the late one's end")
+        self.assertEqual(self.faked("--json", "list").json()["snapshots"], taken)
+        self.assertEqual(self.faked("--json", "verify").json()["damage"], [])
+
+    def test_who_wakes_up_late_loses_the_dump(self):
+        self.make("2028-02-28T12:00:00+08:00")
+        blocker = self.lock_table()
+        self.clock.set("2028-02-29T03:31:00+08:00")
+        late = self.start_daemon()
+        self.wait_for(self.dump_waits, what="the dump")
+        self.wait_for(lambda: self.records("snapshots-nightly", SLOT) == ["ok"], what="the snapshot beside it")
+        late.signal(signal.SIGSTOP)
+        # What a crash may leave has the name that both would take: so they take different ones.
+        os.makedirs(self.dumps, exist_ok=True)
+        left = os.path.join(self.dumps, "postgres_2028-02-29.dump")
+        with open(left, "w") as file:
+            file.write("no archive")
+        self.write()
+        self.clock.set("2028-02-29T05:40:00+08:00")
+        self.start_daemon()
+        self.wait_for(lambda: self.claims("dumps-nightly", DUMP_SLOT) == ["01.json", "02.json"], what="the takeover")
+        blocker.kill()
+        self.wait_for(lambda: self.records("dumps-nightly", DUMP_SLOT) == ["ok"], what="the second attempt")
+        self.assertEqual(self.stored_dumps(), ["postgres_2028-02-29.2.dump.json"])
+        os.remove(left)
+        late.signal(signal.SIGCONT)
+        self.wait_for(lambda: self.records("dumps-nightly", DUMP_SLOT) == ["failed", "ok"],
+                      what=f"the late one's end: {late.log()}")
+        self.assertEqual(self.stored_dumps(), ["postgres_2028-02-29.2.dump.json"])
+
     def lock_table(self):
         """Another session has the table for itself, until it is killed."""
-        import harness
         session = harness.subprocess.Popen(
             ["psql", "-X", "-q", "-d", self.primary.url(), "-c", "begin", "-c", "lock table t in access exclusive mode",
              "-c", "select pg_sleep(600)"], stdin=harness.subprocess.DEVNULL, stdout=harness.subprocess.DEVNULL,
