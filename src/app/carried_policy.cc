@@ -139,6 +139,7 @@ void CarriedPolicy::take_up(std::string text, Instant now) {
   new_text_.clear();
   broken_since_.reset();
   queue_.set_retry_after(text_->policy.run.retry_after);
+  queue_.offer(queue_.begin_look(), {});  // what was offered is of the policy before
   next_look_ = now;
   restart_rounds();
 }
@@ -339,7 +340,7 @@ void CarriedPolicy::turn(Instant now) {
   });
   turn_look(now);
   const bool looks = looking_ || (next_look_ && *next_look_ <= now);
-  if (!ending_ && text_ && !looks) start_runs(now);
+  if (!ending_ && text_ && !looks && unreachable_.empty()) start_runs(now);
   if (rounds_) rounds_->turn(now);
   std::erase_if(old_rounds_, [&](const auto& rounds) { return rounds->idle(now); });
   const std::vector<monitor::Finding> findings = judge(state());
@@ -394,6 +395,14 @@ PolicyState CarriedPolicy::state() const {
   for (const auto& [tier, counts] : counts_) state.counts.push_back(counts);
   if (rounds_) state.rounds = rounds_->states();
   return state;
+}
+
+std::optional<ErrorKind> CarriedPolicy::first_failure() const {
+  if (first_failure_ || !rounds_) return first_failure_;
+  for (const schedule::RoundState& round : rounds_->states()) {
+    if (round.kind) return round.kind;
+  }
+  return std::nullopt;
 }
 
 std::vector<monitor::Finding> CarriedPolicy::findings() const {

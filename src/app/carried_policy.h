@@ -55,8 +55,8 @@ class CarriedPolicy {
   PolicyState state() const;
   // What is wrong with the daemon itself, as of the last turn; any thread may ask.
   std::vector<monitor::Finding> findings() const;
-  // Of what failed first, in a run, a look or a round.
-  std::optional<base::ErrorKind> first_failure() const { return first_failure_; }
+  // Of what failed first, in a run or a look; else of a round whose last turn failed.
+  std::optional<base::ErrorKind> first_failure() const;
 
  private:
   struct Run;

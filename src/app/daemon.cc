@@ -79,7 +79,8 @@ class Daemon {
 
   int run() {
     load();
-    manager_.tell("READY=1\nSTATUS=starting");
+    turn();
+    manager_.tell("READY=1");
     while (!stop_.stop_requested()) {
       heed_hang_ups();
       turn();

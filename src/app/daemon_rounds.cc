@@ -57,6 +57,8 @@ Round receiver(const Policy& policy) {
     provider::NativeCluster cluster = context.cluster();
     const repository::Epoch epoch = repository.epoch_for(cluster.identity(), stop);
     const policy::Receive& receive = *policy->policy.layers.pitr->receive;
+    const std::string sql = "select 1 from pg_replication_slots where slot_name = $1 and active";
+    if (!cluster.connection().query(sql, {receive.slot}).empty()) return;  // another daemon has it
     layers::ReceiveProgress progress;
     layers::receive_wal(cluster, repository, epoch,
                         {.slot = receive.slot, .flush_within = receive.flush}, progress, stop);

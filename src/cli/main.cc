@@ -20,8 +20,10 @@ void forbid_core_dumps() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
-// What SIGHUP does to a program that does not listen to it.
+// What SIGHUP does to a program that does not listen to it, unless it was told not to care (nohup).
 void die_of_hang_up() {
+  struct sigaction inherited {};
+  if (sigaction(SIGHUP, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN) return;
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGHUP);

@@ -92,9 +92,11 @@ void Rounds::note_end(Entry& entry, const std::optional<base::Error>& failure, I
     ++state.failures;
     if (!state.failing_since) state.failing_since = now;
     state.error = failure->message();
+    state.kind = failure->kind();
   } else {
     state.failing_since.reset();
     state.error.clear();
+    state.kind.reset();
     state.went_well = now;
   }
 }

@@ -43,7 +43,8 @@ struct RoundState {
   uint64_t turns = 0;
   uint64_t failures = 0;
   std::optional<base::Instant> failing_since;
-  std::string error;  // of the last turn; empty: it went well
+  std::string error;                    // of the last turn; empty: it went well
+  std::optional<base::ErrorKind> kind;  // of the same
 };
 
 class Rounds {
