@@ -25,6 +25,7 @@ constexpr Duration file_every = std::chrono::seconds(5);
 constexpr uint64_t file_bytes_max = base::MiB;
 constexpr Duration look_again = std::chrono::seconds(10);
 constexpr Duration look_again_max = std::chrono::minutes(1);
+constexpr uint64_t memory_bytes_max = 64 * base::MiB;
 constexpr Duration look_hangs_after = std::chrono::minutes(15);
 // A run that takes so many times its finish_within is asked to end: it may hold up others.
 constexpr int run_length_max = 4;
@@ -115,6 +116,7 @@ CarriedPolicy::CarriedPolicy(base::Path file, bool even_if_broken, schedule::Gat
       plugs_(plugs),
       once_(once),
       queue_(gate, std::chrono::minutes(1)),
+      memory_(std::make_shared<storage::ReadMemory>(memory_bytes_max)),
       findings_(std::make_shared<std::pair<std::mutex, std::vector<monitor::Finding>>>()) {
   try {
     take_up(base::read_text_file(file_, file_bytes_max), now);
@@ -233,8 +235,9 @@ void CarriedPolicy::turn_look(Instant now) {
   looking_->number = queue_.begin_look();
   looking_->begun = now;
   looking_->task = std::make_unique<Task>(
-      [text = text_, now, found = looking_->found](const std::stop_token& stop) {
+      [text = text_, now, found = looking_->found, memory = memory_](const std::stop_token& stop) {
         Context context(text->file, text->policy);
+        context.remember(memory);
         *found = look(context, *text, now, stop);
       });
 }

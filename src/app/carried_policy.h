@@ -89,6 +89,7 @@ class CarriedPolicy {
 
   // ---- what is due
   schedule::RunQueue queue_;
+  std::shared_ptr<storage::ReadMemory> memory_;  // of looks; shared with the one under way
   std::unique_ptr<Looking> looking_;
   std::optional<base::Instant> looked_, next_look_;
   std::string unreachable_;
