@@ -20,8 +20,10 @@ base::LogForm form_of(const std::string& name) {
 }
 
 void run(Globals& globals, const RunOptions& options) {
-  base::set_up_log(globals.verbose ? base::LogLevel::debug : base::LogLevel::info,
-                   form_of(options.log));
+  const base::LogLevel level = globals.verbose ? base::LogLevel::debug
+                               : globals.quiet ? base::LogLevel::warn
+                                               : base::LogLevel::info;
+  base::set_up_log(level, form_of(options.log));
   const app::DaemonOrder order{
       .policies = app::find_policy(options.policies ? options.policies : globals.policy_file),
       .once = options.once,
@@ -55,7 +57,7 @@ void add_run(CLI::App& program, Globals& globals) {
       "Examples:\n"
       "  seawall run                          # until SIGTERM; SIGHUP reads the policy anew\n"
       "  seawall run /etc/seawall/policies/   # a fleet: every *.yaml there\n"
-      "  seawall run --once                   # from a timer\n"
+      "  seawall -q run --once                # from cron, which mails what goes wrong\n"
       "Exit status: 0 it was stopped and all ended in time; with --once, 0 nothing failed, else "
       "that "
       "of the first failure.");
