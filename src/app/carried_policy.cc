@@ -69,12 +69,25 @@ struct CarriedPolicy::Run {
 
 namespace {
 
+// A claim that another has is a conflict, and nothing to worry about. That the server is another
+// cluster than the repository's is.
+void require_our_cluster(Context& context, const std::stop_token& stop) {
+  provider::NativeCluster cluster = context.cluster();
+  try {
+    context.repository(stop).epoch_for(cluster.identity(), stop);
+  } catch (const Error& failure) {
+    if (failure.kind() != ErrorKind::conflict) throw;
+    throw Error(ErrorKind::invalid, failure.message(), failure.hint());
+  }
+}
+
 std::string carry_out(const PolicyText& text, const DueRun& due, layers::SnapshotProgress& snapshot,
                       layers::DumpProgress& dump, ReplicaProgress& copying,
                       const std::stop_token& stop) {
   Context context(text.file, text.policy);
   const Slot slot = slot_of(text.policy, due);
   if (due.layer == TieredLayer::snapshots) {
+    require_our_cluster(context, stop);
     const auto root = run_snapshot(context, slot, snapshot, stop);
     if (!root) return "it is there already";
     return fmt::format("{} in {} files, {} of it new, {} added to the repository",
@@ -112,7 +125,6 @@ struct CarriedPolicy::Looking {
 CarriedPolicy::CarriedPolicy(base::Path file, bool even_if_broken, schedule::Gate& gate,
                              const DaemonPlugs& plugs, bool once, Instant now)
     : file_(std::move(file)),
-      gate_(gate),
       plugs_(plugs),
       once_(once),
       queue_(gate, std::chrono::minutes(1)),
@@ -133,34 +145,42 @@ CarriedPolicy::~CarriedPolicy() = default;
 
 void CarriedPolicy::take_up(std::string text, Instant now) {
   policy::Policy policy = policy::parse(text, file_.string());
-  text_ = std::make_shared<const PolicyText>(
+  const auto taken_up = std::make_shared<const PolicyText>(
       PolicyText{.file = file_, .text = std::move(text), .policy = std::move(policy)});
-  loaded_ = now;
-  broken_.clear();
-  broken_text_.clear();
-  new_text_.clear();
-  broken_since_.reset();
-  queue_.set_retry_after(text_->policy.run.retry_after);
-  queue_.offer(queue_.begin_look(), {});  // what was offered is of the policy before
-  next_look_ = now;
-  restart_rounds();
-}
-
-void CarriedPolicy::restart_rounds() {
+  std::unique_ptr<schedule::Rounds> rounds = make_rounds(taken_up);
+  // Nothing of what follows can fail: there is no half of a new policy.
   if (rounds_) {
     rounds_->stop();
     old_rounds_.push_back(std::move(rounds_));
   }
-  std::vector<schedule::Round> rounds = rounds_of(text_, !once_);
+  rounds_ = std::move(rounds);
+  text_ = taken_up;
+  loaded_ = now;
+  forget_breakage();
+  new_text_.reset();
+  queue_.set_retry_after(text_->policy.run.retry_after);
+  queue_.offer(queue_.begin_look(), {});  // what was offered is of the policy before
+  next_look_ = now;
+}
+
+void CarriedPolicy::forget_breakage() {
+  broken_.clear();
+  broken_text_.reset();
+  broken_since_.reset();
+}
+
+std::unique_ptr<schedule::Rounds> CarriedPolicy::make_rounds(
+    std::shared_ptr<const PolicyText> text) const {
+  std::vector<schedule::Round> rounds = rounds_of(text, !once_);
   if (plugs_.rounds) {
     const auto own_findings = [findings = findings_] {
       const std::lock_guard lock(findings->first);
       return findings->second;
     };
-    for (schedule::Round& round : plugs_.rounds(text_, own_findings))
+    for (schedule::Round& round : plugs_.rounds(text, own_findings))
       rounds.push_back(std::move(round));
   }
-  rounds_ = std::make_unique<schedule::Rounds>(std::move(rounds), text_->policy.timezone);
+  return std::make_unique<schedule::Rounds>(std::move(rounds), text->policy.timezone);
 }
 
 void CarriedPolicy::break_with(const Error& failure, Instant now) {
@@ -182,11 +202,9 @@ void CarriedPolicy::watch_file(Instant now) {
     if (text_ && text == text_->text) {
       if (!broken_.empty()) {
         base::info("{} is again what it was", file_.string());
-        broken_.clear();
-        broken_text_.clear();
-        broken_since_.reset();
+        forget_breakage();
       }
-      new_text_.clear();
+      new_text_.reset();
     } else if (text == broken_text_) {
       return;  // told already
     } else if (text != new_text_) {
@@ -208,7 +226,7 @@ void CarriedPolicy::reload(Instant now) {
     base::info("{}: the policy {} is read anew", file_.string(), text_->policy.name);
   } catch (const Error& failure) {
     broken_text_ = std::move(text);
-    new_text_.clear();
+    new_text_.reset();
     break_with(failure, now);
   }
 }
@@ -256,14 +274,10 @@ void CarriedPolicy::note_look(Instant now) {
   if (!unreachable_.empty()) base::info("{}: the store answers again", text_->policy.name);
   unreachable_.clear();
   looks_failed_ = 0;
-  const bool newer_policy = loaded_ && *loaded_ > looking_->begun;
   looked_ = now;
-  if (newer_policy) {
-    next_look_ = now;  // what it found is of the policy before
-    return;
-  }
-  queue_.offer(looking_->number, *looking_->found);
-  next_look_ = queue_.next_look(now);
+  // What it found may be of the policy before.
+  const bool taken = queue_.offer(looking_->number, *looking_->found);
+  next_look_ = taken ? queue_.next_look(now) : now;
 }
 
 void CarriedPolicy::start_runs(Instant now) {

@@ -64,8 +64,9 @@ class CarriedPolicy {
 
   void watch_file(base::Instant now);
   void take_up(std::string text, base::Instant now);
+  void forget_breakage();
   void break_with(const base::Error& failure, base::Instant now);
-  void restart_rounds();
+  std::unique_ptr<schedule::Rounds> make_rounds(std::shared_ptr<const PolicyText> text) const;
 
   void turn_look(base::Instant now);
   void note_look(base::Instant now);
@@ -75,15 +76,14 @@ class CarriedPolicy {
   void note_failure(const base::Error& failure);
 
   base::Path file_;
-  schedule::Gate& gate_;
   const DaemonPlugs& plugs_;
   bool once_;
   bool ending_ = false;
 
   // ---- the file
   std::shared_ptr<const PolicyText> text_;  // shared with the work under way
-  std::string broken_text_;                 // as it was found, and cannot be used
-  std::string new_text_;                    // found once; taken up when it is found again
+  std::optional<std::string> broken_text_;  // as it was found, and cannot be used
+  std::optional<std::string> new_text_;     // found once; taken up when it is found again
   std::optional<base::Instant> loaded_, broken_since_, file_looked_;
   std::string broken_;
 

@@ -37,8 +37,8 @@ Duration pause_after(int failures, Duration retry_after) {
   return std::min(pause, most);
 }
 
-void RunQueue::offer(Look look, Offer offer) {
-  if (look < offered_at_) return;
+bool RunQueue::offer(Look look, Offer offer) {
+  if (look < offered_at_) return false;
   offered_at_ = look;
   offered_ = std::move(offer);
   // What is no longer offered, and has ended before this look began, is settled.
@@ -51,6 +51,7 @@ void RunQueue::offer(Look look, Offer offer) {
   std::erase_if(turns_, [&](const auto& one) {
     return !ended_at_.contains(one.first) && !under_way_.contains(one.first) && settled(one.first);
   });
+  return true;
 }
 
 bool RunQueue::is_open(const DueRun& run) const {

@@ -57,8 +57,8 @@ class RunQueue {
 
   using Look = uint64_t;
   Look begin_look() { return ++looks_; }
-  // What that look found. An older look than the last offer's is dropped.
-  void offer(Look look, Offer offer);
+  // What that look found; false, and dropped, when a newer look's is here already.
+  bool offer(Look look, Offer offer);
 
   // Those that may start now; each counts as under way until it is told to have ended.
   std::vector<policy::DueRun> choose(base::Instant now);
