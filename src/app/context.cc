@@ -82,7 +82,9 @@ std::unique_ptr<storage::ObjectStore> Context::remembering(
 }
 
 storage::ObjectStore& Context::store() {
-  if (!store_) store_ = remembering(open_store(policy_.repository.store, policy_.s3, {}));
+  if (!store_)
+    store_ = remembering(
+        open_store(policy_.repository.store, policy_.s3, {}, {.lock = policy_.repository.lock}));
   return *store_;
 }
 

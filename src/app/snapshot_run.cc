@@ -1,5 +1,6 @@
 #include "app/snapshot_run.h"
 
+#include <algorithm>
 #include <set>
 
 #include "repository/index_cache.h"
@@ -8,6 +9,22 @@ namespace app {
 
 using repository::Repository;
 using repository::SnapshotRoot;
+
+namespace {
+
+// From when on stored objects stay locked for as long as a snapshot of these tiers, taken now, must
+// be kept. One by hand is kept as long as the longest tier's.
+base::Instant share_from(const policy::Policy& policy, const Slot& slot, base::Instant now) {
+  if (!policy.repository.lock) return {};
+  base::Duration keep{};
+  for (const policy::Tier& tier : policy.layers.snapshots) {
+    const bool serves = !slot.due || std::ranges::find(slot.tiers, tier.name) != slot.tiers.end();
+    if (serves) keep = std::max(keep, tier.retain);
+  }
+  return now + keep - policy.repository.lock->duration;
+}
+
+}  // namespace
 
 std::optional<SnapshotRoot> run_snapshot(Context& context, const Slot& slot,
                                          layers::SnapshotProgress& progress, std::stop_token stop) {
@@ -29,6 +46,7 @@ std::optional<SnapshotRoot> run_snapshot(Context& context, const Slot& slot,
         .run = claim.run,
         .slot = slot.due,
         .tiers = slot.tiers,
+        .share_from = share_from(context.policy(), slot, base::system_clock().now()),
         .threads = context.threads(),
         .compress_level = context.policy().repository.compress_level};
     root = layers::take_snapshot(cluster, repository, epoch, request, progress, stop);

@@ -14,6 +14,8 @@ struct SnapshotRequest {
   std::string run;  // the run's id, which its shards are filed under
   std::optional<base::Instant> slot;
   std::vector<std::string> tiers;
+  // What was stored before is stored again, as its lock may end while this snapshot must be kept.
+  base::Instant share_from{};
   unsigned threads = 2;
   int compress_level = 2;
   base::Duration wal_wait =

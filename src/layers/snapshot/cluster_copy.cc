@@ -74,12 +74,14 @@ CaptureFacts facts_for(const CopyJob& job, const std::optional<SnapshotRoot>& ba
       not_to_build_upon.merge(verified->damaged_keys());
   }
   const SnapshotRoot* known = base ? &*base : nullptr;
+  if (known != nullptr) not_to_build_upon.merge(shards_made_before(*known, job.request.share_from));
   return {.epoch = job.epoch.number,
           .start = {},
           .checksums = false,
           .blocks_per_file = 0,
           .base = known,
-          .packs_to_leave = packs_to_leave(known, not_to_build_upon, job.started),
+          .packs_to_leave = {.ids = packs_to_leave(known, not_to_build_upon, job.started),
+                             .made_before = job.request.share_from},
           .shards_to_leave = not_to_build_upon,
           .run = job.request.run,
           .pack_bytes = pack_bytes_for(job.progress.bytes_total),

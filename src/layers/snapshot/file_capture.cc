@@ -217,7 +217,7 @@ class Reader {
     }
     // Where the block of this digest is already, if it is at its place in a shard that is known.
     std::optional<BlockPlace> find(uint64_t block, const crypto::Digest& digest,
-                                   const std::set<repository::PackId>& leave) {
+                                   const PacksToLeave& leave) {
       for (size_t i = 0; i < at_.size(); ++i) {
         const WorkFile::Known& known = file_.known[i];
         if (at_[i] == nullptr || block >= repository::blocks_of(known.file->size)) continue;
