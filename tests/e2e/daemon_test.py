@@ -187,9 +187,12 @@ class Policies(DaemonTest):
             heard = []
 
             def hear(wanted):
+                """Waits for a message that was not waited for before."""
+                end = time.monotonic() + 20
                 while not any(wanted in one for one in heard):
+                    self.assertLess(time.monotonic(), end, f"{wanted} was not told: {heard}")
                     heard.append(manager.recv(4096).decode())
-                heard.clear()
+                heard.remove(next(one for one in heard if wanted in one))
             hear("READY=1")
             hear("STATUS=policy test, nothing under way")
             for _ in range(3):

@@ -112,7 +112,7 @@ class DaemonTest(ClusterTest):
         folder = os.path.join(self.repository, "runs", lane, slot)
         if not os.path.isdir(folder):
             return []
-        return [json.loads(harness.read(os.path.join(folder, name)))["outcome"] for name in sorted(os.listdir(folder))
+        return [json.loads(harness.read(os.path.join(folder, name)))["body"]["outcome"] for name in sorted(os.listdir(folder))
                 if not name.startswith(".")]
 
     def claims(self, lane, slot):
