@@ -64,6 +64,7 @@ class DaemonTest(ClusterTest):
         self.clock.set(moment)
         self.dumps = os.path.join(self.folder, "dumps")
         self.ports = []
+        self.daemons = []
         self.primary = self.make_cluster()
         self.extra = extra
         self.write()
@@ -95,10 +96,18 @@ class DaemonTest(ClusterTest):
                 process.kill()
             process.wait()
         self.addCleanup(end)
-        return Running(process, log, self.ports[-1])
+        self.daemons.append(Running(process, log, self.ports[-1]))
+        return self.daemons[-1]
+
+    def wait_for(self, condition, seconds=30, what="a condition"):
+        try:
+            super().wait_for(condition, seconds, what)
+        except AssertionError as failure:
+            logs = "\n".join(daemon.log() for daemon in self.daemons)
+            raise AssertionError(f"{failure}\n{logs}") from None
 
     def wait_ready(self, daemon):
-        self.wait_for(lambda: daemon.get("/readyz")[0] == 200, what=f"{daemon.get('/readyz')} {daemon.log()} ready")
+        self.wait_for(lambda: daemon.get("/readyz")[0] == 200, what="readiness")
 
     def snapshots(self):
         return [one["id"] for one in self.faked("--json", "list").json()["snapshots"]]
