@@ -10,6 +10,9 @@ import harness
 from faketime import Clock
 from harness import ClusterTest
 
+SLOT = "20280228T190000Z"       # 03:00 of 29 February in Singapore
+DUMP_SLOT = "20280228T193000Z"  # 03:30
+
 DUMPS = ('  dumps:\n    nightly: {{ at: "03:30", retain: 90d, store: file://{}, finish_within: 2h }}\n')
 SNAPSHOTS = ('  pitr: { retain: 7d }\n  snapshots:\n    nightly: { at: "03:00", retain: 30d }\n'
              '    weekly: { at: "Sun 03:00", retain: 12w }\n')
