@@ -81,6 +81,7 @@ void require_our_cluster(Context& context, const std::stop_token& stop) {
   }
 }
 
+// What came of it, for people; empty: the slot had its result already.
 std::string carry_out(const PolicyText& text, const DueRun& due, layers::SnapshotProgress& snapshot,
                       layers::DumpProgress& dump, ReplicaProgress& copying,
                       const std::stop_token& stop) {
@@ -89,7 +90,7 @@ std::string carry_out(const PolicyText& text, const DueRun& due, layers::Snapsho
   if (due.layer == TieredLayer::snapshots) {
     require_our_cluster(context, stop);
     const auto root = run_snapshot(context, slot, snapshot, stop);
-    if (!root) return "it is there already";
+    if (!root) return "";
     return fmt::format("{} in {} files, {} of it new, {} added to the repository",
                        base::human_bytes(root->totals.bytes), root->totals.files,
                        base::human_bytes(root->totals.new_bytes),
@@ -97,7 +98,7 @@ std::string carry_out(const PolicyText& text, const DueRun& due, layers::Snapsho
   }
   const DumpOutcome outcome = run_dump(
       context, {.slot = slot, .like = "", .again = false, .programs = {}}, dump, copying, stop);
-  std::string result = "it is there already";
+  std::string result;
   if (outcome.record) {
     result = fmt::format("{}, {}, {} rows", outcome.record->name.text(),
                          base::human_bytes(outcome.record->size), outcome.record->rows());
@@ -303,17 +304,19 @@ void CarriedPolicy::note_run(Run& run, Instant now) {
   const std::optional<Error> failure = run.task->failure();
   const std::string took = base::human_duration(std::max(now - run.begun, Duration{}));
   const bool cancelled = failure && failure->kind() == ErrorKind::cancelled;
+  const bool lost = failure ? failure->kind() == ErrorKind::conflict : run.progress->result.empty();
   if (!failure) {
-    base::info("{}: {}: done in {}: {}", name, describe(run.due), took, run.progress->result);
+    base::info("{}: {}: {}", name, describe(run.due),
+               lost ? "it is there already" : "done in " + took + ": " + run.progress->result);
   } else if (cancelled) {
     base::warn("{}: {}: given up when told to, after {}", name, describe(run.due), took);
-  } else if (failure->kind() == ErrorKind::conflict) {
+  } else if (lost) {
     base::info("{}: {}: {}", name, describe(run.due), failure->message());
   } else {
     base::alarm("{}: {}: failed after {}: {}", name, describe(run.due), took, told(*failure));
     note_failure(*failure);
   }
-  if (!failure || (!cancelled && failure->kind() != ErrorKind::conflict)) {
+  if (!lost && !cancelled) {
     for (const DueRun::Ticket& ticket : run.due.tickets) {
       RunCounts& counts = counts_[{run.due.layer, ticket.tier}];
       counts.tier = {run.due.layer, ticket.tier};
