@@ -66,7 +66,7 @@ class PagerDutyRoute final : public AlertRoute {
     return answers;
   }
 
-  Delivery tell(const News& news, std::stop_token stop) override {
+  Delivery tell_news(const News& news, std::stop_token stop) override {
     const Json event = {
         {"payload",
          {{"summary", shortened(news.policy + ": " + news.headline, summary_bytes_max)},

@@ -64,7 +64,7 @@ std::string words(const net::Response& answer, const Post& post) {
 
 }  // namespace
 
-Delivery AlertRoute::tell(const News&, std::stop_token) { return {.told = true, .why = {}}; }
+Delivery AlertRoute::tell_news(const News&, std::stop_token) { return {.told = true, .why = {}}; }
 
 net::Response post(net::HttpClient& http, const Post& post, std::stop_token stop) {
   net::Request request{.method = "POST", .headers = post.headers};

@@ -28,7 +28,7 @@ struct AlertRoute {
   virtual std::vector<Delivery> tell(const Bulletin& bulletin, std::stop_token stop) = 0;
   // What of what went well it wants to know.
   virtual policy::SuccessNews news() const { return policy::SuccessNews::never; }
-  virtual Delivery tell(const News& news, std::stop_token stop);
+  virtual Delivery tell_news(const News& news, std::stop_token stop);
   monitor::RouteRule rule() const { return {name(), least()}; }
 };
 

@@ -77,7 +77,7 @@ class SlackRoute final : public AlertRoute {
     return for_each_item(bulletin, send(headline(bulletin), std::move(blocks), stop));
   }
 
-  Delivery tell(const News& news, std::stop_token stop) override {
+  Delivery tell_news(const News& news, std::stop_token stop) override {
     std::string text;
     for (const std::string& line : news.lines) text += escaped(line) + "\n";
     Json blocks = Json::array({head(news.policy + ": " + news.headline)});

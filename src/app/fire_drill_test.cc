@@ -11,8 +11,8 @@ namespace {
 
 using base::from_rfc3339;
 
-const policy::Zone zone = policy::Zone::named("Asia/Singapore");
-const policy::Cadence monday = policy::parse_at("Mon 10:00");
+policy::Zone zone() { return policy::Zone::named("Asia/Singapore"); }
+policy::Cadence monday() { return policy::parse_at("Mon 10:00"); }
 
 bool due(const char* now, std::vector<const char*> drills = {}) {
   std::vector<FireDrill> made;
@@ -20,7 +20,7 @@ bool due(const char* now, std::vector<const char*> drills = {}) {
     made.push_back(
         {.at = from_rfc3339(at), .ended = from_rfc3339(at), .answered_by = {}, .trouble = {}});
   }
-  return fire_drill_due(monday, zone, made, from_rfc3339(now));
+  return fire_drill_due(monday(), zone(), made, from_rfc3339(now));
 }
 
 TEST(FireDrill, is_due_on_the_first_such_day_of_each_month) {
@@ -42,7 +42,7 @@ TEST(FireDrill, comes_twelve_times_a_year) {
   std::vector<FireDrill> made;
   for (base::Instant now = from_rfc3339("2028-01-01T00:00:00Z");
        now < from_rfc3339("2029-01-01T00:00:00Z"); now += std::chrono::minutes(30)) {
-    if (!fire_drill_due(monday, zone, made, now)) continue;
+    if (!fire_drill_due(monday(), zone(), made, now)) continue;
     ++count;
     made.push_back({.at = now, .ended = now, .answered_by = {}, .trouble = {}});
   }

@@ -6,10 +6,14 @@
 
 namespace app {
 
-// Other ones at each look, a handful of requests. What is not there, or has another size, is a
-// finding; what this credential may not look at is not.
+enum class Sample { some, all };
+
+// Some: other ones at each look, a handful of requests. All: every pack of the newest snapshot, by
+// listing them. What is not there, or has another size, is a finding; what this credential may not
+// look at is not. Throws what asking the stores throws.
 std::vector<monitor::Finding> sample_objects(Context& context,
                                              const repository::Repository& repository,
-                                             const monitor::Catalog& catalog, std::stop_token stop);
+                                             const monitor::Catalog& catalog, Sample sample,
+                                             std::stop_token stop);
 
 }  // namespace app

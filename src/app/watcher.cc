@@ -88,8 +88,10 @@ std::vector<monitor::RouteRule> rules_of(const AlertRoutes& routes) {
 // Beginnings of the keys of what this look could not see.
 std::vector<std::string> unseen_by(const Look& look) {
   if (!look.blind.empty()) return {""};
-  std::vector<std::string> unseen;
-  if (!look.server || !look.server->unreachable.empty()) unseen = monitor::server_findings;
+  std::vector<std::string> unseen = look.unseen;
+  if (!look.server || !look.server->unreachable.empty()) {
+    unseen.insert(unseen.end(), monitor::server_findings.begin(), monitor::server_findings.end());
+  }
   for (const monitor::ReplicaState& replica : look.judgement->catalog.replicas) {
     if (!replica.unreachable.empty()) unseen.push_back(fmt::format("replica:{}-", replica.tier));
   }
@@ -121,15 +123,8 @@ Look Watcher::look(Instant now, std::stop_token stop) {
                                     "the dead man's switch cannot be told: " + ping_failure_,
                                     "look at monitor.heartbeat_ping in the policy"));
   }
-  const Repository* const records = repository ? &*repository : nullptr;
-  if (records != nullptr) {
-    try {
-      book_.read(*records, now, stop);
-    } catch (const Error& failure) {
-      if (failure.kind() == ErrorKind::cancelled) throw;
-      look.only_in_memory = failure.message();
-    }
-  }
+  const Repository* const records = repository ? read_book(look, *repository, stop) : nullptr;
+  if (look.judgement) look_at_objects(look, *repository, stop);
   for (Finding& untold : monitor::judge_deliveries(book_.alerts(), rules_of(routes_), now))
     look.findings.push_back(std::move(untold));
   if (options_.tell) {
@@ -144,7 +139,37 @@ Look Watcher::look(Instant now, std::stop_token stop) {
   return look;
 }
 
+// Where records are to be put; null where they may not be read, as who puts unseen would take
+// its own of yesterday for another watcher's.
+const Repository* Watcher::read_book(Look& look, const Repository& repository,
+                                     std::stop_token stop) {
+  try {
+    book_.read(repository, look.at, stop);
+    return &repository;
+  } catch (const Error& failure) {
+    if (failure.kind() == ErrorKind::cancelled) throw;
+    look.only_in_memory = failure.message();
+    return nullptr;
+  }
+}
+
 // ---- what is wrong
+
+void Watcher::look_at_objects(Look& look, const Repository& repository, std::stop_token stop) {
+  // What was lost once is looked for until all is there: another sample would find nothing.
+  const bool all = std::ranges::any_of(book_.alerts(), [](const monitor::Alert& alert) {
+    return alert.open() && alert.key.starts_with("lost:");
+  });
+  try {
+    for (Finding& lost : sample_objects(context_, repository, look.judgement->catalog,
+                                        all ? Sample::all : Sample::some, stop))
+      look.findings.push_back(std::move(lost));
+  } catch (const Error& failure) {
+    if (failure.kind() == ErrorKind::cancelled) throw;
+    look.unseen.push_back("lost:");
+    base::warn("a few objects could not be looked at: {}", failure.message());
+  }
+}
 
 void Watcher::judge_repository(Look& look, std::optional<Repository>& repository,
                                std::stop_token stop) {
@@ -152,8 +177,6 @@ void Watcher::judge_repository(Look& look, std::optional<Repository>& repository
     repository.emplace(context_.repository(stop));
     judge_clock(look, *repository, stop);
     look.judgement = judge(context_, *repository, look.at, stop);
-    for (Finding& lost : sample_objects(context_, *repository, look.judgement->catalog, stop))
-      look.findings.push_back(std::move(lost));
     for (const Finding& found : look.judgement->status.findings) look.findings.push_back(found);
     blind_since_.reset();
   } catch (const Error& failure) {
@@ -191,6 +214,7 @@ void Watcher::judge_clock(Look& look, const Repository& repository, std::stop_to
     // A folder's clock is asked by writing there, which a watcher need not be allowed to. A store
     // that does not answer tells so when it is read.
     if (failure.kind() == ErrorKind::cancelled) throw;
+    look.unseen.push_back("clock:store");
     return;
   }
   if (std::chrono::abs(ahead) <= clock_tolerance) return;
@@ -293,7 +317,7 @@ void Watcher::tell_news(Look& look, const Repository* repository, std::stop_toke
       if (route->news() != wanted) continue;
       const std::string what = fmt::format("{}-{}/{}", kind, route->name(), news.key);
       if (!book_.claim_news(repository, what, news.at, begun_, look.at, stop)) continue;
-      const Delivery answer = route->tell(news, stop);
+      const Delivery answer = route->tell_news(news, stop);
       if (!answer.told)
         base::warn("{} could not be told what went well: {}", route->name(), answer.why);
     }

@@ -20,6 +20,7 @@ struct Look {
   std::optional<Judgement> judgement;
   std::optional<monitor::ServerFacts> server;  // nothing where it was not asked
   std::vector<monitor::Finding> findings;      // of the judgement, and of the look itself
+  std::vector<std::string> unseen;  // beginnings of the keys of what else could not be told
   std::string exposure;
   std::vector<monitor::Alert> alerts;  // those that are open
   size_t told = 0;                     // messages that arrived, by route and alert
@@ -53,6 +54,9 @@ class Watcher {
  private:
   void judge_repository(Look& look, std::optional<repository::Repository>& repository,
                         std::stop_token stop);
+  const repository::Repository* read_book(Look& look, const repository::Repository& repository,
+                                          std::stop_token stop);
+  void look_at_objects(Look& look, const repository::Repository& repository, std::stop_token stop);
   void judge_server(Look& look);
   void judge_clock(Look& look, const repository::Repository& repository, std::stop_token stop);
   void add_store_finding(Look& look, const base::Error& failure);

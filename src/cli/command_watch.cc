@@ -77,18 +77,22 @@ void keep_looking(Globals& globals, const std::string& every) {
   }
   app::Watcher watcher(context, {.once = false, .tell = true}, base::system_clock().now());
   Log log;
-  for (;;) {
-    const base::Stopwatch watch;
-    const app::Look look = watcher.look(base::system_clock().now(), globals.token());
-    if (globals.json) {
-      fmt::print("{}\n", to_json(look).dump());
-      std::fflush(stdout);
-    } else {
-      log.tell(look);
+  try {
+    for (;;) {
+      const base::Stopwatch watch;
+      const app::Look look = watcher.look(base::system_clock().now(), globals.token());
+      if (globals.json) {
+        fmt::print("{}\n", to_json(look).dump());
+        std::fflush(stdout);
+      } else {
+        log.tell(look);
+      }
+      const base::Duration rest = std::max<base::Duration>(pause - watch.elapsed(), shortest);
+      if (!base::sleep_for(rest, globals.token())) return;
     }
-    if (!base::sleep_for(std::max<base::Duration>(pause - watch.elapsed(), shortest),
-                         globals.token()))
-      return;  // being told to end is how it ends
+  } catch (const base::Error& failure) {
+    // Being told to end is how it ends.
+    if (failure.kind() != base::ErrorKind::cancelled) throw;
   }
 }
 
