@@ -44,7 +44,7 @@ TEST(News, tell_of_a_run_that_has_just_ended_well) {
   const std::vector<News> news = recent_news(nightly(), catalog, now);
   ASSERT_THAT(news, SizeIs(1));
   EXPECT_EQ(news[0].key, "snapshots-nightly/20261123T030000Z");
-  EXPECT_THAT(news[0].headline, HasSubstr("snapshots nightly done in 3 min 0 s, 5.0 MB stored"));
+  EXPECT_THAT(news[0].headline, HasSubstr("snapshots nightly done in 3 min 0 s, 5.00 MB stored"));
   EXPECT_THAT(recent_news(nightly(), catalog, now + hours(2)), IsEmpty());
   catalog.last_runs[key] = run(now - minutes(10), false);
   EXPECT_THAT(recent_news(nightly(), catalog, now), IsEmpty());

@@ -15,7 +15,7 @@ namespace {
 
 constexpr Duration one_day = std::chrono::hours(24);
 constexpr Duration takeover = std::chrono::minutes(3);     // of what another watcher began to tell
-constexpr Duration first_hold = std::chrono::minutes(15);  // of an alert that comes and goes
+constexpr Duration first_hold = std::chrono::minutes(30);  // of an alert that comes and goes
 constexpr Duration first_pause = std::chrono::minutes(1);
 constexpr Duration longest_pause = std::chrono::hours(1);
 constexpr Duration patience = std::chrono::minutes(5);  // with a route that does not answer
