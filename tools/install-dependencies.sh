@@ -4,7 +4,7 @@
 #   tools/install-dependencies.sh build     compiler, libraries, and a PostgreSQL server for the demo and the tests
 #   tools/install-dependencies.sh lint      what `make lint` adds
 #   tools/install-dependencies.sh fuzz      what the fuzz targets add
-#   tools/install-dependencies.sh cloud     what `make test` adds: an S3 server, and what emulators of AWS run on
+#   tools/install-dependencies.sh cloud     what `make test` adds: an S3 server, Prometheus, and what emulators of AWS run on
 #
 # No cluster of Debian's is created or started by it, and no service of what `cloud` installs, now or at the next boot.
 set -eu
@@ -29,6 +29,7 @@ cloud=(
   radosgw ceph-mon ceph-osd ceph-common # Ceph's S3 gateway and what it stores in
   python3-boto3 python3-flask python3-flask-cors python3-cryptography python3-xmltodict python3-yaml # moto runs on these
   python3-jsondiff python3-pyparsing python3-docker
+  prometheus                     # promtool, and a server that scrapes: metrics, deploy/prometheus
   awscli curl openssl util-linux # deploy/aws, a second opinion on HTTP, certificates, setpriv
 )
 

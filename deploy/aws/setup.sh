@@ -235,7 +235,8 @@ grants() {
   for name in writer pruner restorer watcher; do
     document $name
     statements+=$(jq -c --arg who "${known[$name]}" --arg role "$name" --arg bucket "arn:aws:s3:::${known[bucket]}" '
-      .Statement[] | .Resource |= ([.] | flatten | map(select(. == $bucket or . == $bucket + "/*"))) |
+      .Statement[] | .Resource |= ([.] | flatten | map(select(. == $bucket or . == $bucket + "/*" or
+        . == $bucket + "/alerts/*"))) |
       select(.Resource != []) | .Principal = {AWS: [$who]} | .Sid = $role + .Sid' <<<"$filled")
   done
   [ -z "${KEEPER:-}" ] || statements+=$(keeper_grants)

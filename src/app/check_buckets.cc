@@ -357,8 +357,12 @@ std::vector<monitor::Finding> judge_buckets(Context& context, std::stop_token st
       const Posture posture = read_lifecycle(*store, key_prefix(bucket.use.place), stop);
       for (const AgeItem& one : judge_lifecycle(bucket.use, posture)) {
         if (one.item.result != CheckResult::problem) continue;
-        findings.push_back({one.destroys ? monitor::Severity::critical : monitor::Severity::warning,
-                            fmt::format("{}: {}", one.item.subject, one.item.what), one.item.mend});
+        findings.push_back(
+            {.severity = one.destroys ? monitor::Severity::critical : monitor::Severity::warning,
+             .what = fmt::format("{}: {}", one.item.subject, one.item.what),
+             .remedy = one.item.mend,
+             .key = fmt::format("lifecycle:{}", bucket.use.place.root),
+             .section = "retention"});
       }
     } catch (const Error& failure) {
       // That a bucket cannot be reached is told by whoever reads what is in it.

@@ -34,13 +34,16 @@ struct Globals {
 
 // Each adds its command to the program; the command's callback does the work and throws
 // base::Error.
+void add_alert(CLI::App& program, Globals& globals);
 void add_apply(CLI::App& program, Globals& globals);
 void add_backup(CLI::App& program, Globals& globals);
 void add_completion(CLI::App& program, Globals& globals);
 void add_check(CLI::App& program, Globals& globals);
+void add_fire_drill(CLI::App& program, Globals& globals);
 void add_init(CLI::App& program, Globals& globals);
 void add_key(CLI::App& program, Globals& globals);
 void add_list(CLI::App& program, Globals& globals);
+void add_metrics(CLI::App& program, Globals& globals);
 void add_policy(CLI::App& program, Globals& globals);
 void add_probe(CLI::App& program, Globals& globals);
 void add_prune(CLI::App& program, Globals& globals);
@@ -50,6 +53,7 @@ void add_run(CLI::App& program, Globals& globals);
 void add_status(CLI::App& program, Globals& globals);
 void add_verify(CLI::App& program, Globals& globals);
 void add_wal(CLI::App& program, Globals& globals);
+void add_watch(CLI::App& program, Globals& globals);
 void add_wal_for_people(CLI::App& wal, Globals& globals);  // its subcommands that people run
 
 // Subcommands that are files of their own.

@@ -101,13 +101,16 @@ int main(int argc, char** argv) {
   program.add_flag("-v,--verbose", globals.verbose, "more log lines");
   program.parse_complete_callback(
       [&] { base::set_up_log(globals.verbose ? base::LogLevel::debug : base::LogLevel::info); });
+  cli::add_alert(program, globals);
   cli::add_apply(program, globals);
   cli::add_backup(program, globals);
   cli::add_check(program, globals);
   cli::add_completion(program, globals);
+  cli::add_fire_drill(program, globals);
   cli::add_init(program, globals);
   cli::add_key(program, globals);
   cli::add_list(program, globals);
+  cli::add_metrics(program, globals);
   cli::add_policy(program, globals);
   cli::add_probe(program, globals);
   cli::add_prune(program, globals);
@@ -117,6 +120,7 @@ int main(int argc, char** argv) {
   cli::add_status(program, globals);
   cli::add_verify(program, globals);
   cli::add_wal(program, globals);
+  cli::add_watch(program, globals);
 
   try {
     program.parse(argc, argv);

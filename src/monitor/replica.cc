@@ -20,7 +20,8 @@ class ReplicaJudge {
   std::vector<Finding> run() {
     if (!replica_.unreachable.empty()) {
       find(
-          Severity::critical, fmt::format("cannot be looked at: {}", replica_.unreachable),
+          Severity::critical, "unreachable",
+          fmt::format("cannot be looked at: {}", replica_.unreachable),
           "look at its service, at the network, and at what this credential may; until then nobody "
           "knows of a copy in another region");
       return std::move(findings_);
@@ -29,17 +30,22 @@ class ReplicaJudge {
     judge_damaged();
     if (!replica_.copies.empty()) judge_newest(replica_.copies.back());
     if (!replica_.failed.empty()) {
-      find(Severity::warning, fmt::format("the last run could not copy: {}", replica_.failed),
-           copy_command());
+      find(Severity::warning, "lacks",
+           fmt::format("the last run could not copy: {}", replica_.failed), copy_command());
     }
     return std::move(findings_);
   }
 
  private:
-  void find(Severity severity, const std::string& what, std::string remedy) {
+  // `trouble` is the kind of it, for the finding's key.
+  void find(Severity severity, std::string_view trouble, const std::string& what,
+            std::string remedy) {
     findings_.push_back(
-        {severity, fmt::format("dumps {}: the replica {} {}", replica_.tier, replica_.url, what),
-         std::move(remedy)});
+        {.severity = severity,
+         .what = fmt::format("dumps {}: the replica {} {}", replica_.tier, replica_.url, what),
+         .remedy = std::move(remedy),
+         .key = fmt::format("replica:{}-{}", replica_.tier, trouble),
+         .section = "replica"});
   }
 
   std::string copy_command() const {
@@ -69,7 +75,7 @@ class ReplicaJudge {
         said = fmt::format("; the service says {} of the last", copy.replication);
     }
     if (missing.empty()) return;
-    find(Severity::critical,
+    find(Severity::critical, "lacks",
          fmt::format("lacks {} after more than {}{}", listed(missing),
                      base::human_duration(replica_.within), said),
          copy_command());
@@ -78,7 +84,7 @@ class ReplicaJudge {
   void judge_damaged() {
     for (const DumpCopy& copy : replica_.copies) {
       if (!copy.copy_size || *copy.copy_size == copy.size) continue;
-      find(Severity::critical,
+      find(Severity::critical, "differs",
            fmt::format("has {} with {} bytes, where the dump has {}", copy.name.text(),
                        *copy.copy_size, copy.size),
            "somebody else writes there, or it was changed: look at both objects");
@@ -88,22 +94,24 @@ class ReplicaJudge {
   void judge_newest(const DumpCopy& newest) {
     const std::string name = newest.name.text();
     if (newest.replication == "FAILED" && !newest.copy_size) {
-      find(Severity::critical, fmt::format("will not get {}: the service says FAILED", name),
+      find(Severity::critical, "lacks",
+           fmt::format("will not get {}: the service says FAILED", name),
            "mend the rule or the replica's key, then put the dump there again: FAILED is final");
     }
     if (!newest.copy_size) return;
     if (newest.same == false) {
-      find(Severity::critical, fmt::format("has other bytes than the dump under {}", name),
+      find(Severity::critical, "differs",
+           fmt::format("has other bytes than the dump under {}", name),
            "'seawall verify --replicas' reads it whole; somebody else writes there, or it was "
            "changed");
     } else if (!newest.same && !newest.unproven.empty()) {
-      find(Severity::notice,
+      find(Severity::notice, "unproven",
            fmt::format("has {} with the same size; more is unproven: {}", name, newest.unproven),
            "'seawall verify --replicas', with the credential of who restores, reads it whole");
     }
     const base::Duration late = newest.copied - newest.stored;
     if (late > replica_.within) {
-      find(Severity::warning,
+      find(Severity::warning, "late",
            fmt::format("got {} after {}, where the policy says {}", name,
                        base::human_duration(late), base::human_duration(replica_.within)),
            "find out what held it up: until then there was one copy");

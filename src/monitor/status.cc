@@ -76,8 +76,15 @@ class Judge {
   }
 
  private:
-  void find(Severity severity, std::string what, std::string remedy) {
-    status_.findings.push_back({severity, std::move(what), std::move(remedy)});
+  // `key` as in Finding; the rest of a finding is set on what is returned.
+  Finding& find(Severity severity, std::string key, std::string section, std::string what,
+                std::string remedy) {
+    status_.findings.push_back({.severity = severity,
+                                .what = std::move(what),
+                                .remedy = std::move(remedy),
+                                .key = std::move(key),
+                                .section = std::move(section)});
+    return status_.findings.back();
   }
 
   void judge_pitr() {
@@ -86,7 +93,7 @@ class Judge {
     const std::optional<Branch> branch = current_branch(catalog_);
     if (!branch) {
       row.state = "missed";
-      find(Severity::critical, "no WAL is archived",
+      find(Severity::critical, "wal:none", "archiver", "no WAL is archived",
            "set archive_mode and archive_command: 'seawall check' prints the lines");
     } else {
       row.last_success = branch->newest_wal;
@@ -97,13 +104,15 @@ class Judge {
         status_.window_begins = root.stopped;
     }
     for (const repository::UnreadableRoot& root : catalog_.unreadable) {
-      find(Severity::critical, fmt::format("snapshot {} cannot be restored: {}", root.id, root.why),
+      find(Severity::critical, "unreadable:snapshots", "damage",
+           fmt::format("snapshot {} cannot be restored: {}", root.id, root.why),
            "take a snapshot now: seawall backup snapshots; nothing is pruned while it is there; "
            "bring the object back from a copy, or move it away");
     }
     if (catalog_.snapshots.empty()) {
       row.state = "missed";
-      find(Severity::critical, "there is no snapshot, so archived WAL cannot be restored from",
+      find(Severity::critical, "snapshots:none", "missed-run",
+           "there is no snapshot, so archived WAL cannot be restored from",
            "seawall backup snapshots");
     }
     for (const Hole& hole : find_holes(catalog_)) judge_hole(hole, row);
@@ -119,13 +128,16 @@ class Judge {
              root.start_lsn.value / epoch->segment_bytes > hole.last;
     });
     if (!mended) row.state = "hole";
-    find(mended ? Severity::warning : Severity::critical,
-         fmt::format("{} WAL segments are missing from {} on", hole.last - hole.first + 1,
-                     postgres::WalSegment{hole.timeline, hole.first}.name(epoch->segment_bytes)),
-         mended
-             ? "moments in and behind it, up to the next snapshot, cannot be reached; it ages out"
-             : "take a snapshot now: seawall backup snapshots; then find out why the archiver lost "
-               "them");
+    Finding& found = find(
+        mended ? Severity::warning : Severity::critical, mended ? "wal:hole-behind" : "wal:hole",
+        "wal-hole",
+        fmt::format("{} WAL segments are missing from {} on", hole.last - hole.first + 1,
+                    postgres::WalSegment{hole.timeline, hole.first}.name(epoch->segment_bytes)),
+        mended
+            ? "moments in and behind it, up to the next snapshot, cannot be reached; it ages out"
+            : "take a snapshot now: seawall backup snapshots; then find out why the archiver lost "
+              "them");
+    found.told = !mended;
   }
 
   void judge_tier(const policy::TierReport& report) {
@@ -147,24 +159,37 @@ class Judge {
       if (status.last_slot->late) row.state = "late";
     }
     const std::string what = fmt::format("{} {}", row.layer, row.tier);
+    const std::string of_tier = lane(report.key.layer, row.tier);
+    const std::string key = fmt::format("missed:{}", of_tier);  // a late run becomes a missed one
     if (status.last_slot && status.last_slot->state == policy::SlotState::missed) {
-      find(Severity::critical,
-           fmt::format("{}: the run due at {} was missed", what,
-                       base::to_rfc3339(status.last_slot->slot)),
-           fmt::format("seawall backup {} --tier {}", row.layer, row.tier));
+      Finding& found = find(Severity::critical, key, "missed-run",
+                            fmt::format("{}: the run due at {} was missed", what,
+                                        base::to_rfc3339(status.last_slot->slot)),
+                            fmt::format("seawall backup {} --tier {}", row.layer, row.tier));
+      found.since = status.last_slot->slot;
+      found.times = missed_in_a_row(status);
     } else if (!status.missed.empty()) {
-      find(Severity::warning,
+      find(Severity::warning, fmt::format("missed-before:{}", of_tier), "missed-run",
            fmt::format("{}: {} earlier runs were missed, the last due at {}", what,
                        status.missed.size(), base::to_rfc3339(status.missed.back())),
-           "nothing to do: it ages out");
+           "nothing to do: it ages out")
+          .told = false;
     }
     if (row.state == "late") {
-      find(Severity::warning,
+      find(Severity::warning, key, "missed-run",
            fmt::format("{}: the run due at {} has not been started", what,
                        base::to_rfc3339(status.last_slot->slot)),
-           fmt::format("seawall backup {} --tier {}", row.layer, row.tier));
+           fmt::format("seawall backup {} --tier {}", row.layer, row.tier))
+          .since = status.last_slot->slot;
     }
     status_.rows.push_back(row);
+  }
+
+  // The slots behind the newest one with a result.
+  static int missed_in_a_row(const policy::TierStatus& status) {
+    return static_cast<int>(std::ranges::count_if(status.missed, [&](Instant slot) {
+      return !status.last_success || slot > status.last_success->slot;
+    }));
   }
 
   // What a dump shows is as of its transaction, not as of its end.
@@ -182,14 +207,14 @@ class Judge {
     const SnapshotRoot& newest = catalog_.snapshots.back();
     if (!newest.damaged.empty()) {
       find(
-          Severity::critical,
+          Severity::critical, "pages:damaged", "damaged-pages",
           fmt::format("{} pages of the database have a wrong checksum, the first is block {} of {}",
                       newest.damaged.size(), newest.damaged[0].block, newest.damaged[0].path),
           "the database itself is damaged: see docs/guide/damaged-pages.md before anything is "
           "pruned");
     }
     if (!newest.suspects.empty()) {
-      find(Severity::warning,
+      find(Severity::warning, "pages:suspect", "damaged-pages",
            fmt::format("{} pages changed though their LSN did not, the first is block {} of {}",
                        newest.suspects.size(), newest.suspects[0].block, newest.suspects[0].path),
            "storage may have altered them: compare with an older snapshot");
@@ -214,7 +239,7 @@ class Judge {
       if (count++ == 0) first = dump.stored.name.text();
     }
     if (count == 0) return;
-    find(Severity::warning,
+    find(Severity::warning, "dumps:not-expired", "retention",
          fmt::format("{} dumps should have been deleted by their age, the first is {}", count,
                      first),
          "neither the bucket's lifecycle rule nor 'seawall prune --apply' does it: see 'seawall "
@@ -223,7 +248,8 @@ class Judge {
 
   void judge_dumps() {
     for (const auto& [tier, why] : catalog_.denied_places) {
-      find(Severity::critical, fmt::format("dumps {} cannot be looked at: {}", tier, why),
+      find(Severity::critical, fmt::format("place:dumps-{}", tier), "credentials",
+           fmt::format("dumps {} cannot be looked at: {}", tier, why),
            "run it with a credential that may list them");
     }
     const CatalogedDump* newest = nullptr;
@@ -232,27 +258,30 @@ class Judge {
       if (dump.record) {
         if (!newest || newest->record->started < dump.record->started) newest = &dump;
       } else if (dump.closed) {
-        find(Severity::notice, fmt::format("{}: {}", name, dump.unreadable),
+        find(Severity::notice, "dumps:closed", "credentials",
+             fmt::format("{}: {}", name, dump.unreadable),
              "a credential that may open the records of dumps tells more");
       } else if (!dump.unreadable.empty()) {
-        find(Severity::critical, fmt::format("{}: {}", name, dump.unreadable),
+        find(Severity::critical, "unreadable:dumps", "damage",
+             fmt::format("{}: {}", name, dump.unreadable),
              "the archive may be whole: seawall verify; pg_restore --list reads it");
       } else if (status_.now - dump.stored.modified > std::chrono::hours(4) && !is_old(dump, {})) {
-        find(Severity::notice, fmt::format("{} has no record: a run left it unfinished", name),
+        find(Severity::notice, "dumps:unfinished", "missed-run",
+             fmt::format("{} has no record: a run left it unfinished", name),
              "nothing to do: `seawall prune --apply` removes it");
       }
     }
     if (newest == nullptr) return;
     if (!newest->closed && !newest->record->read_back() &&
         (!catalog_.verified || catalog_.verified->at < newest->record->finished)) {
-      find(Severity::notice,
+      find(Severity::notice, "dumps:not-read-back", "damage",
            fmt::format("{} was not read back by its writer, who may not",
                        newest->stored.name.text()),
            "'seawall verify', with the credential of who restores, compares it with its record");
     }
     for (const std::string& warning : newest->record->warnings) {
-      find(Severity::warning, fmt::format("{}: {}", newest->stored.name.text(), warning),
-           "see `seawall check`");
+      find(Severity::warning, "dumps:warning", "missed-run",
+           fmt::format("{}: {}", newest->stored.name.text(), warning), "see `seawall check`");
     }
   }
 
@@ -265,7 +294,7 @@ class Judge {
         what += fmt::format("; so these snapshots cannot be restored: {}",
                             fmt::join(damage.snapshots, ", "));
       find(
-          Severity::critical, what,
+          Severity::critical, "damage:objects", "damage", what,
           "take a snapshot now (it stores those blocks again), then find out what the storage did");
     }
   }
@@ -283,7 +312,7 @@ class Judge {
   void judge_probe() {
     if (!keeps_in_buckets()) return;
     if (!catalog_.probe || status_.now - catalog_.probe->at > std::chrono::hours(48)) {
-      find(Severity::warning,
+      find(Severity::warning, "probe:not-proven", "write-once",
            catalog_.probe ? fmt::format("write-once was last proven on {}",
                                         base::to_rfc3339(catalog_.probe->at))
                           : "nobody has proven that what is written once stays",
@@ -294,7 +323,7 @@ class Judge {
       for (const repository::ProbeStepRecord& step : store.steps) {
         if (step.outcome != "lost" && step.outcome != "allowed") continue;
         find(
-            Severity::critical,
+            Severity::critical, "probe:can-destroy", "write-once",
             fmt::format("the writer's credential can destroy backups in {}: trying to {}, {}",
                         store.url, step.what, step.detail),
             "give it no more than 'seawall policy iam writer' says, and the bucket 'seawall policy "
@@ -305,7 +334,7 @@ class Judge {
 
   void judge_keys() {
     for (const std::string& file : catalog_.unconfirmed_keys) {
-      find(Severity::warning,
+      find(Severity::warning, "key:unconfirmed", "secret-rotation",
            fmt::format("no copy of the key file {} is confirmed: with this host all backups would "
                        "be lost",
                        file),
@@ -331,6 +360,19 @@ Status judge_status(const policy::Policy& policy, const Catalog& catalog,
   return Judge(policy, catalog, last_transaction, now).run();
 }
 
+Json to_json(const std::vector<Finding>& findings) {
+  Json list = Json::array();
+  for (const Finding& finding : findings) {
+    list.push_back({{"severity", name(finding.severity)},
+                    {"what", finding.what},
+                    {"remedy", finding.remedy},
+                    {"key", finding.key},
+                    {"section", finding.section},
+                    {"since", time_or_null(finding.since)}});
+  }
+  return list;
+}
+
 Json to_json(const Status& status) {
   Json rows = Json::array();
   for (const StatusRow& row : status.rows) {
@@ -343,16 +385,11 @@ Json to_json(const Status& status) {
                     {"expected", row.expected ? Json(*row.expected) : Json(nullptr)},
                     {"newest_restorable", time_or_null(row.newest_restorable)}});
   }
-  Json findings = Json::array();
-  for (const Finding& finding : status.findings) {
-    findings.push_back(
-        {{"severity", name(finding.severity)}, {"what", finding.what}, {"remedy", finding.remedy}});
-  }
   return {{"now", base::to_rfc3339(status.now)},
           {"rows", std::move(rows)},
           {"window_begins", time_or_null(status.window_begins)},
           {"last_transaction", time_or_null(status.last_transaction)},
-          {"findings", std::move(findings)}};
+          {"findings", to_json(status.findings)}};
 }
 
 int exit_code(const Status& status) {

@@ -32,6 +32,7 @@ Status judge_status(const policy::Policy& policy, const Catalog& catalog,
                     std::optional<base::Instant> last_transaction, base::Instant now);
 
 base::Json to_json(const Status& status);
+base::Json to_json(const std::vector<Finding>& findings);
 // Of the worst finding: 0 none or notices, 1 warnings, 2 critical.
 int exit_code(const Status& status);
 

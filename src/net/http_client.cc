@@ -45,6 +45,11 @@ std::optional<std::string> Headers::find(std::string_view name) const {
   return std::nullopt;
 }
 
+std::string Request::shown() const {
+  return path_is_secret ? fmt::format("http{}://{}/...", url.tls ? "s" : "", url.host)
+                        : url.shown();
+}
+
 struct HttpClient::Lane {
   Lane() : easy(curl().easy_init()), multi(curl().multi_init()) {
     CHECK(easy != nullptr && multi != nullptr);
@@ -266,14 +271,14 @@ void Exchange::take_body(base::ByteView piece) {
     return;
   }
   if (response.body.size() + piece.size() > request_.body_bytes_max) {
-    throw base::error(ErrorKind::corrupt, "{} answers with more than {} bytes",
-                      request_.url.shown(), request_.body_bytes_max);
+    throw base::error(ErrorKind::corrupt, "{} answers with more than {} bytes", request_.shown(),
+                      request_.body_bytes_max);
   }
   base::append(response.body, piece);
 }
 
 void Exchange::run(const std::stop_token& stop) {
-  base::while_doing(request_.method + " " + request_.url.shown(), [&] {
+  base::while_doing(request_.method + " " + request_.shown(), [&] {
     const auto check = [](CURLMcode code) {
       if (code != CURLM_OK) throw base::Error(ErrorKind::unavailable, curl().multi_strerror(code));
     };

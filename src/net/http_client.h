@@ -71,6 +71,9 @@ struct Request {
   uint64_t body_bytes_max = 16 * base::MiB;  // of a gathered body; longer is corrupt
   std::optional<Timeouts> timeouts;          // in place of the client's
   bool past_proxies = false;                 // for addresses of this host's own network
+  bool path_is_secret = false;               // as of webhooks: messages name the host only
+
+  std::string shown() const;  // the URL, for messages
 };
 
 class HttpClient {

@@ -68,7 +68,8 @@ TEST(SealedStore, seals_all_but_what_says_how_the_rest_is) {
   for (const char* key :
        {"hash-key.json", "epochs/0001.json", "shards/0001/r/000000.zst", "snapshots/0001/s.json",
         "claims/dumps-nightly/t/01.json", "runs/dumps-nightly/t/01.json", "condemned/c.json",
-        "verifications/t.000000.json", "policies/t-h.json", "probes/t.json"}) {
+        "verifications/t.000000.json", "policies/t-h.json", "probes/t.json",
+        "alerts/a=b/000001/opened.json"}) {
     EXPECT_EQ(is(key), KeyClass::index) << key;
   }
   EXPECT_EQ(is("app_2026-11-22.dump.json"), KeyClass::meta);

@@ -237,6 +237,7 @@ class Verifier {
         {"verifications", "verification"},
         {"probes", "probe"},
         {"key-confirmations", "key-confirmation"},
+        {"alerts", "alert"},
         {"rewrapped", "rewrapped"}};
     const auto type = types.find(key.substr(0, key.find('/')));
     if (type == types.end())

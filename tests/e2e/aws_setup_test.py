@@ -125,6 +125,11 @@ class OnTheEmulator(unittest.TestCase):
         for role, code in (("writer", ""), ("pruner", ""), ("watcher", "AccessDeniedException"),
                            ("restorer", "AccessDeniedException")):
             self.assertEqual(self.kms(role, "GenerateDataKey", self.key, KeySpec="AES_256").code, code, role)
+        # The watcher seals the records of alerts, which are index, and nothing else.
+        for kind, code in (("index", ""), ("meta", "AccessDeniedException"), ("data", "AccessDeniedException")):
+            context = {"repository": "00", "epoch": "-", "class": kind}
+            asked = self.kms("watcher", "GenerateDataKey", self.key, KeySpec="AES_256", EncryptionContext=context)
+            self.assertEqual(asked.code, code, kind)
         for role in opens:
             for operation, arguments in (("ScheduleKeyDeletion", {"PendingWindowInDays": 7}), ("DisableKey", {}),
                                          ("PutKeyPolicy", {"PolicyName": "default", "Policy": "{}"})):
@@ -149,6 +154,9 @@ class OnTheEmulator(unittest.TestCase):
                 self.assertEqual(self.s3(role, region).ask("PUT", bucket, "mine", headers=ONCE, body=b"x").status, 403)
                 self.assertEqual(self.s3(role, region).delete(bucket, "read").status, 403)
         self.assertEqual(self.s3("watcher").ask("GET", DUMPS, "", {"lifecycle": ""}).status, 200)
+        for role, bucket, status in (("watcher", REPOSITORY, 200), ("watcher", DUMPS, 403), ("restorer", REPOSITORY, 403)):
+            put = self.s3(role).ask("PUT", bucket, "alerts/a=b/000001/opened.json", headers=ONCE, body=b"x")
+            self.assertEqual(put.status, status, (role, bucket))
 
     def test_nobody_deletes_a_dump(self):
         self.s3().do("PUT", DUMPS, "kept", headers=ONCE, body=b"x")
