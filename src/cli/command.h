@@ -42,6 +42,7 @@ void add_prune(CLI::App& program, Globals& globals);
 void add_replicate(CLI::App& program, Globals& globals);
 void add_restore(CLI::App& program, Globals& globals);
 void add_status(CLI::App& program, Globals& globals);
+void add_strategy(CLI::App& program, Globals& globals);  // and runbook
 void add_verify(CLI::App& program, Globals& globals);
 void add_wal(CLI::App& program, Globals& globals);
 void add_wal_for_people(CLI::App& wal, Globals& globals);  // its subcommands that people run

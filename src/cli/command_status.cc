@@ -1,30 +1,9 @@
+#include "app/current_status.h"
 #include "cli/command.h"
-#include "layers/pitr/wal_scan.h"
-#include "monitor/status.h"
 
 namespace cli {
 
 namespace {
-
-// The newest commit that the archive can bring back. Nothing for a credential that may judge and
-// not open the log.
-std::optional<base::Instant> last_transaction(const repository::Repository& repository,
-                                              const monitor::Catalog& catalog,
-                                              std::stop_token stop) {
-  if (catalog.snapshots.empty()) return std::nullopt;
-  const repository::SnapshotRoot& root = catalog.snapshots.back();
-  const repository::WalArchive archive(repository, catalog.epochs.back());
-  const std::vector<postgres::Timeline> timelines = archive.timelines(stop);
-  const postgres::Timeline timeline = timelines.empty() ? root.timeline : timelines.back();
-  try {
-    const std::optional<layers::WalMoment> last =
-        layers::last_commit(archive, archive.history(timeline, stop), root.start_lsn, stop);
-    return last ? last->time : root.stopped;
-  } catch (const base::Error& failure) {
-    if (failure.kind() != base::ErrorKind::denied) throw;
-    return std::nullopt;
-  }
-}
 
 std::string age(const std::optional<base::Instant>& time, base::Instant now) {
   return time ? base::human_duration(now - *time) : "never";
@@ -78,11 +57,8 @@ void print(const monitor::Status& status, const policy::Policy& policy) {
 void show(Globals& globals) {
   app::Context context = globals.context();
   const repository::Repository repository = context.repository(globals.token());
-  const base::Instant now = base::system_clock().now();
-  monitor::Catalog catalog = context.catalog(repository, now, globals.token());
-  app::read_places(context, catalog, globals.token());
-  const monitor::Status status = monitor::judge_status(
-      context.policy(), catalog, last_transaction(repository, catalog, globals.token()), now);
+  const monitor::Status status =
+      app::current_status(context, repository, base::system_clock().now(), globals.token()).status;
   if (globals.json) {
     print_json(to_json(status));
   } else {

@@ -92,6 +92,7 @@ int main(int argc, char** argv) {
   cli::add_replicate(program, globals);
   cli::add_restore(program, globals);
   cli::add_status(program, globals);
+  cli::add_strategy(program, globals);
   cli::add_verify(program, globals);
   cli::add_wal(program, globals);
 

@@ -1,0 +1,36 @@
+// The sections of the incident runbook, by the names that links end with. Alerts name one; `seawall
+// runbook incident` writes one for each, under exactly this anchor.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace monitor::runbook {
+
+inline constexpr std::string_view missed_backup = "missed-backup";
+inline constexpr std::string_view wal_not_archived = "wal-not-archived";
+inline constexpr std::string_view replica_behind = "replica-behind";
+inline constexpr std::string_view key_refused = "key-refused";
+inline constexpr std::string_view store_unreachable = "store-unreachable";
+inline constexpr std::string_view damaged_object = "damaged-object";
+inline constexpr std::string_view drill_failed = "drill-failed";
+inline constexpr std::string_view probe_failed = "probe-failed";
+inline constexpr std::string_view retention = "retention";
+inline constexpr std::string_view disk_filling = "disk-filling";
+inline constexpr std::string_view clock = "clock";
+inline constexpr std::string_view restore = "restore";
+
+inline constexpr std::array all = {
+    missed_backup,     wal_not_archived, replica_behind, key_refused,
+    store_unreachable, damaged_object,   drill_failed,   probe_failed,
+    retention,         disk_filling,     clock,          restore};
+
+// Where a section is, for an alert: `base_url` is the policy's monitor.runbooks, the URL of the
+// folder runbooks/ that `seawall strategy --out` writes.
+inline std::string link(std::string_view base_url, std::string_view section) {
+  while (base_url.ends_with('/')) base_url.remove_suffix(1);
+  return std::string(base_url) + "/incident.md#" + std::string(section);
+}
+
+}  // namespace monitor::runbook
