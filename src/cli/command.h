@@ -40,6 +40,7 @@ void add_policy(CLI::App& program, Globals& globals);
 void add_probe(CLI::App& program, Globals& globals);
 void add_prune(CLI::App& program, Globals& globals);
 void add_replicate(CLI::App& program, Globals& globals);
+void add_rescue(CLI::App& program, Globals& globals);
 void add_restore(CLI::App& program, Globals& globals);
 void add_status(CLI::App& program, Globals& globals);
 void add_strategy(CLI::App& program, Globals& globals);  // and runbook

@@ -90,6 +90,7 @@ int main(int argc, char** argv) {
   cli::add_probe(program, globals);
   cli::add_prune(program, globals);
   cli::add_replicate(program, globals);
+  cli::add_rescue(program, globals);
   cli::add_restore(program, globals);
   cli::add_status(program, globals);
   cli::add_strategy(program, globals);
