@@ -51,6 +51,7 @@ void add_wal_for_people(CLI::App& wal, Globals& globals);  // its subcommands th
 // Subcommands that are files of their own.
 void add_backup_dumps(CLI::App& backup, Globals& globals);
 void add_restore_dump(CLI::App& restore, Globals& globals);
+void add_restore_table(CLI::App& restore, Globals& globals);
 
 // What became of a tier's copies in another region, for people.
 void print_replica(const app::ReplicaReport& report);

@@ -88,6 +88,7 @@ void add_restore(CLI::App& program, Globals& globals) {
   CLI::App* command =
       program.add_subcommand("restore", "bring the cluster back, to a moment, into a folder");
   add_restore_dump(*command, globals);
+  add_restore_table(*command, globals);
   auto options = std::make_shared<RestoreOptions>();  // outlives this function with the callback
   command->add_option("--to", options->to, "the data directory to be")->type_name("FOLDER");
   CLI::Option_group* target = add_target(*command, options->target);
