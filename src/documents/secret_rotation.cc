@@ -169,7 +169,7 @@ void write_credentials(const Facts& facts, Document& document) {
       "or container replace themselves; static access keys are made anew, put in place, proven, "
       "and "
       "the old ones deleted.");
-  document.commands({"ACCOUNT=111122223333", "seawall policy iam"});
+  document.commands({"ACCOUNT=111122223333", "seawall policy iam --account \"$ACCOUNT\""});
   document.paragraph(
       "The writer, on the database's host: it must be able to add, and unable to "
       "destroy. Run these with the new credential, there:");
