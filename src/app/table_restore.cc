@@ -16,9 +16,10 @@ using base::ErrorKind;
 using postgres::Connection;
 using postgres::quote_identifier;
 
-std::string TableName::text() const {
+std::string TableName::sql() const {
   return quote_identifier(schema) + "." + quote_identifier(table);
 }
+std::string TableName::text() const { return policy::pattern_of(schema, table); }
 
 namespace {
 
@@ -177,14 +178,14 @@ constexpr const char* sequences_to_rename = R"(
 
 void rename_all(Connection& scratch, const char* sql, const TableRestore& request) {
   const postgres::Rows rows =
-      scratch.query(sql, {request.table.text(), request.as.table, request.table.table});
+      scratch.query(sql, {request.table.sql(), request.as.table, request.table.table});
   for (size_t row = 0; row < rows.size(); ++row) scratch.simple(rows.text(row, 0));
 }
 
 // Makes the table in the scratch server what it is to be in the database.
 std::vector<std::string> prepare(Connection& scratch, const TableRestore& request) {
   std::vector<std::string> left_out;
-  const std::string table = request.table.text();
+  const std::string table = request.table.sql();
   if (request.data_only) {
     // Only its name has to fit.
     if (request.as == request.table) return left_out;
@@ -212,7 +213,7 @@ std::vector<std::string> prepare(Connection& scratch, const TableRestore& reques
 }
 
 int64_t count_rows(Connection& connection, const TableName& table) {
-  return connection.query("select count(*) from " + table.text()).number(0, 0);
+  return connection.query("select count(*) from " + table.sql()).number(0, 0);
 }
 
 // From the scratch server into a file, and from there into the database, all or nothing.
@@ -225,7 +226,7 @@ void carry(const RestoredServer& server, int major, const TableRestore& request,
     dump.option("--no-privileges").option("--no-publications").option("--no-subscriptions");
     dump.option("--no-security-labels").option("--no-tablespaces");
     if (request.data_only) dump.option("--data-only");
-    dump.option("--table=" + policy::pattern_of(request.as.schema, request.as.table));
+    dump.option("--table=" + request.as.text());
     const base::File file = base::File::open(archive, O_WRONLY | O_CREAT | O_EXCL, 0600);
     dump.run([&](base::ByteView bytes) { file.write_all(bytes); }, stop);
   }

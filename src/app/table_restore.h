@@ -9,7 +9,8 @@ namespace app {
 struct TableName {
   std::string schema;
   std::string table;
-  std::string text() const;  // quoted where it must be
+  std::string sql() const;   // both parts quoted
+  std::string text() const;  // for people: quoted where it must be
   bool operator==(const TableName&) const = default;
 };
 // "public.clients", "\"Odd\".\"Na.me\""; without quotes letters are small, as in SQL. Throws

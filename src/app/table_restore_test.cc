@@ -11,7 +11,8 @@ namespace {
 TEST(TableName, is_read_as_sql_reads_it) {
   EXPECT_EQ(parse_table_name("public.Clients"), (TableName{"public", "clients"}));
   EXPECT_EQ(parse_table_name("\"Odd\".\"Na.me\"\"d\""), (TableName{"Odd", "Na.me\"d"}));
-  EXPECT_EQ(parse_table_name("\"Odd\".\"Na.me\"\"d\"").text(), "\"Odd\".\"Na.me\"\"d\"");
+  EXPECT_EQ(parse_table_name("\"Odd\".\"Na.me\"\"d\"").sql(), "\"Odd\".\"Na.me\"\"d\"");
+  EXPECT_EQ((TableName{"shop", "Clients"}).text(), "shop.\"Clients\"");
   for (const char* wrong :
        {"", "clients", "a.b.c", ".b", "a.", "\"a.b", "a.\"\"", "a b.c", "a\"b.c"})
     EXPECT_ERROR(invalid, parse_table_name(wrong)) << wrong;

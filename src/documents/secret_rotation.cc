@@ -146,7 +146,7 @@ void write_key(const Facts& facts, Document& document) {
   if (!facts.policy.layers.snapshots.empty()) prove.push_back("seawall backup snapshots");
   if (!facts.policy.layers.dumps.empty()) {
     for (const policy::DumpTier& tier : facts.policy.layers.dumps)
-      prove.push_back("seawall backup dumps --again --tier " + shell_word(tier.tier.name));
+      prove.push_back("seawall backup dumps --again --like " + shell_word(tier.tier.name));
   }
   prove.push_back("seawall verify");
   prove.push_back("seawall status");

@@ -82,7 +82,10 @@ Text evidence_cell(const Facts& facts, const StrategyRow& row) {
   const auto moment = [&](const std::optional<Instant>& at) -> Text {
     return at ? Text(minute_of(*at, zone)) : strong("never");
   };
-  Text cell = row.state == "ok" ? Text("ok") : strong(row.state);
+  // Of a tier whose first slot is still to come there is nothing wrong, and nothing to restore.
+  Text cell = row.state != "ok"   ? strong(row.state)
+              : !row.last_success ? strong("nothing yet")
+                                  : Text("ok");
   cell += line_break() + "last success " + moment(row.last_success);
   cell += line_break() + "newest restorable " + moment(row.newest_restorable);
   cell += line_break() + fmt::format("copies: {}", fmt::join(row.copies, "; "));
@@ -124,7 +127,7 @@ void write_findings(const Facts& facts, Document& document) {
   std::vector<Text> items;
   for (const monitor::Finding& finding : findings) {
     items.push_back(strong(std::string(monitor::name(finding.severity))) + ": " + finding.what +
-                    ". " + finding.remedy + ".");
+                    ". What to do: " + finding.remedy);
   }
   document.bullets(std::move(items));
 }

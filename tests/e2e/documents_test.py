@@ -3,9 +3,7 @@
 import html.parser
 import os
 import re
-import shutil
 import subprocess
-import tarfile
 
 import harness
 from harness import PG_BIN, ClusterTest, main, run
@@ -19,6 +17,11 @@ def commands(text):
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
     assert all(language == "sh" for language, _ in blocks), blocks
     return [body.rstrip("\n").split("\n") for _, body in blocks]
+
+
+def content_of(*path):
+    with open(os.path.join(*path), errors="replace") as file:
+        return file.read()
 
 
 def unescaped(text):
@@ -61,7 +64,7 @@ class Documents(ClusterTest):
         self.dumps_layer = (f'      at: "03:30"\n      retain: 90d\n      store: file://{self.dumps}\n'
                             f"      encryption: {{ key: file:{self.key} }}\n")
         self.encrypted = f"  encryption: {{ key: file:{self.key} }}\n"
-        self.write(self.primary.url("shop"))
+        self.write()
         self.primary.start()
         self.primary.sql("create database shop")
         self.shop("create table clients (id int primary key, name text); create table staff_sessions (token text); "
@@ -75,16 +78,14 @@ class Documents(ClusterTest):
         self.archive_now(self.primary)
 
     def encryption(self):
-        return self.encrypted
+        return self.encrypted + "# Snapshots are quick;\n# dumps go anywhere.\n"
 
-    def write(self, url):
+    def write(self):
         self.write_policy(self.primary, database="shop", layers=(
-            "# Snapshots are quick; dumps go anywhere.\n"
             '  pitr: { retain: 7d }\n  snapshots:\n    nightly: { at: "03:00", retain: 30d }\n'
             '    weekly: { at: "Sun 03:00", retain: 12w }\n  dumps:\n    nightly:\n') + self.dumps_layer,
             extra=("objectives: { rto: 15m, rpo: 1m }\n"
                    "uncovered: [{ what: \"file uploads <in S3>\", why: \"not *carried* yet\" }]\n"))
-        assert url in open(self.policy).read()
 
     def shop(self, text):
         return self.primary.sql(text, "shop")
@@ -95,8 +96,7 @@ class Documents(ClusterTest):
         extension = ".html" if "html" in options else ".md"
         texts = {}
         for name in DOCUMENTS:
-            with open(os.path.join(out, name + extension)) as file:
-                texts[name] = file.read()
+            texts[name] = content_of(out, name + extension)
         return out, texts
 
     def test_the_strategy_tells_the_truth(self):
@@ -141,7 +141,7 @@ class Documents(ClusterTest):
                 if there:
                     self.assertTrue(os.path.exists(there), f"{name} links to {target}")
                 if anchor:
-                    found = anchors if not path else set(re.findall(r'<a id="([^"]+)"></a>', open(there).read()))
+                    found = anchors if not path else set(re.findall(r'<a id="([^"]+)"></a>', content_of(there)))
                     self.assertIn(anchor, found, f"{name} links to {target}")
         html_out, pages = self.written("--format", "html")
         for name, text in pages.items():
@@ -150,7 +150,7 @@ class Documents(ClusterTest):
             for target in page.links:
                 path, _, anchor = target.partition("#")
                 other = page if not path else Page(
-                    open(os.path.normpath(os.path.join(html_out, os.path.dirname(name), path))).read())
+                    content_of(os.path.normpath(os.path.join(html_out, os.path.dirname(name), path))))
                 if anchor:
                     self.assertIn(anchor, other.ids, f"{name} links to {target}")
         self.assertIn("file uploads &lt;in S3&gt;", pages["backup-strategy"])
@@ -159,7 +159,7 @@ class Documents(ClusterTest):
         with open(os.path.join(out, "backup-strategy.md"), "w") as file:
             file.write("mine")
         self.assertEqual(self.seawall("strategy", "--out", out, check=False).code, 5)
-        self.assertEqual(open(os.path.join(out, "backup-strategy.md")).read(), "mine")
+        self.assertEqual(content_of(out, "backup-strategy.md"), "mine")
 
     def environment(self):
         """seawall and PostgreSQL's programs by PATH, and libpq told where the server is."""
@@ -216,7 +216,7 @@ class Documents(ClusterTest):
         new_key = os.path.join(into, "next.key")
         values = {"NEW_KEY": new_key, "COPY": os.path.join(into, "copy.key")}
         ran = self.run_commands(texts["runbooks/secret-rotation"], values, answers)
-        self.assertIn(f"file:{new_key}", open(self.policy).read())
+        self.assertIn(f"file:{new_key}", content_of(self.policy))
         self.assertTrue([line for line in ran if "rewrap" in line])
         ran = self.run_commands(texts["docs/retention-policy"], {}, answers)
         self.assertEqual(ran, ["seawall prune", "seawall prune --apply"])
@@ -227,11 +227,10 @@ class Documents(ClusterTest):
 
     def test_evidence_is_whole_and_has_no_secret(self):
         self.primary.sql("create role somebody login password 'not for auditors'")
-        with open(self.policy) as file:
-            text = file.read()
+        text = content_of(self.policy)
         with open(self.policy, "w") as file:
             file.write(text.replace("      retain: 90d\n", "      retain: 90d\n      roles_with_passwords: true\n"))
-        self.seawall("backup", "dumps", "--tier", "nightly", "--again")
+        self.seawall("backup", "dumps", "--like", "nightly", "--again")
         self.seawall("verify", check=False)
         quarter = self.primary.sql("select to_char(now() at time zone 'Asia/Singapore', 'YYYY\"Q\"Q')")
         packed = {}
@@ -253,10 +252,9 @@ class Documents(ClusterTest):
             self.assertEqual(files - {"SHA256SUMS"}, {line.rsplit(": ", 1)[0] for line in sums.out.strip().split("\n")})
             packed[suffix] = files
             for path in files:
-                with open(os.path.join(top, path), errors="replace") as body:
-                    content = body.read()
+                content = content_of(top, path)
                 self.assertNotIn("SCRAM-SHA-256$", content, path)
-                self.assertNotIn(open(self.key).read().split('"key":')[1][:40], content, path)
+                self.assertNotIn(content_of(self.key).split('"key":')[1][:40], content, path)
             for wanted in ("status.json", "strategy.json", "check.json", "index.json", "policy.yaml",
                            "documents/backup-strategy.html", "documents/runbooks/restore-drill.md"):
                 self.assertIn(wanted, files)

@@ -61,7 +61,7 @@ class RestoreTable(ClusterTest):
         self.archive_now(self.primary)
 
         done = self.table('shop."Clients"', "--lsn", lsn).json()
-        self.assertEqual((done["as"], done["rows"]), ('shop."Clients_restored"', 3001))
+        self.assertEqual((done["as"], done["rows"]), ('"shop"."Clients_restored"', 3001))
         self.assertEqual(self.hash_of('shop."Clients_restored"'), before)
         self.assertEqual(self.hash_of('shop."Clients"'), damaged)
         left = " ".join(done["left_out"])
@@ -73,7 +73,7 @@ class RestoreTable(ClusterTest):
         self.assertEqual(self.primary.sql("select count(*) from pg_index where indrelid = "
                                           "'shop.\"Clients_restored\"'::regclass", "shop"), "3")
         self.primary.sql("insert into shop.\"Clients_restored\" (name) values ('goes on')", "shop")
-        self.assertEqual(self.primary.sql("select id from shop.\"Clients_restored\" where name = 'goes on'", "shop"), "3002")
+        self.assertGreater(int(self.primary.sql("select id from shop.\"Clients_restored\" where name = 'goes on'", "shop")), 3001)
         self.assertEqual(self.primary.sql("select count(*) from pg_class where relkind = 'S' and relname like '%restored%'",
                                           "shop"), "2")
         # Nothing is left behind, no server, no folder.
@@ -85,7 +85,7 @@ class RestoreTable(ClusterTest):
                 (('shop."Clients"', "--lsn", lsn), 5, "already"), (('shop."Clients"', "--at", "latest", "--as", "nowhere.x"), 3, "schema"),
                 (("public.staff_sessions", "--at", "latest"), 2, "not brought back"), (("clients", "--at", "latest"), 2, "schema"),
                 (("shop.far", "--at", "latest", "--data-only", "--as", "shop.nothing"), 3, "no table"),
-                (("shop.far",), 2, "target")]:
+                (("shop.far",), 2, "--lsn")]:
             refused = self.table(*arguments, check=False)
             self.assertEqual(refused.code, code, refused)
             self.assertIn(words, refused.err + refused.out)
