@@ -193,6 +193,8 @@ TEST(Incident, has_every_section_that_alerts_link_to) {
     EXPECT_THAT(text, HasSubstr(fmt::format("<a id=\"{}\"></a>", section)));
     EXPECT_THAT(html, HasSubstr(fmt::format(" id=\"{}\"", section)));
   }
+  for (const monitor::runbook::Also& also : monitor::runbook::also)
+    EXPECT_THAT(text, HasSubstr(fmt::format("<a id=\"{}\"></a>", also.anchor)));
   EXPECT_EQ(monitor::runbook::link("https://wiki.example.net/runbooks/", monitor::runbook::clock),
             "https://wiki.example.net/runbooks/incident.md#clock");
 }
@@ -207,6 +209,10 @@ TEST(Documents, links_resolve) {
       if (const auto* heading = std::get_if<Heading>(&block); heading && !heading->anchor.empty()) {
         EXPECT_TRUE(targets.insert(document.name() + "#" + heading->anchor).second)
             << document.name() << " has the anchor " << heading->anchor << " twice";
+      }
+      if (const auto* anchor = std::get_if<Anchor>(&block)) {
+        EXPECT_TRUE(targets.insert(document.name() + "#" + anchor->name).second)
+            << document.name() << " has the anchor " << anchor->name << " twice";
       }
     }
   }

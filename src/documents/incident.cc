@@ -25,6 +25,9 @@ struct Section {
 };
 
 void write(const Section& section, Document& document) {
+  for (const sections::Also& also : sections::also) {
+    if (also.section == section.anchor) document.anchor(std::string(also.anchor));
+  }
   document.heading(section.title, std::string(section.anchor));
   document.paragraph(strong("Seen as:") + " " + section.seen);
   document.paragraph(strong("It means:") + " " + section.means);
@@ -261,6 +264,34 @@ Section clock(const Facts& facts) {
                    "To restore across it, use a position or a transaction in place of a time"}};
 }
 
+Section daemon(const Facts& facts) {
+  static_cast<void>(facts);
+  return {
+      .anchor = sections::daemon,
+      .title = "Whoever carries the policy out is stuck, or stopped",
+      .seen = "no row has been written by it for minutes, or it does not answer",
+      .means =
+          "Runs will be missed from the next slot on. PostgreSQL goes on archiving by "
+          "itself.",
+      .commands = {"seawall status", "seawall check"},
+      .then = {"Start it again with the host's service manager; what it had claimed is taken up by "
+               "the next attempt",
+               "Until it runs, the runs that are due can be done by hand: " +
+                   link("missed backups", "#" + std::string(sections::missed_backup))}};
+}
+
+Section alerts(const Facts& facts) {
+  static_cast<void>(facts);
+  return {.anchor = sections::alerts,
+          .title = "An alert could not be delivered",
+          .seen = "a route that refuses, or does not answer; a heartbeat that is not taken",
+          .means = "The next thing that goes wrong may reach nobody.",
+          .commands = {"seawall status"},
+          .then = {"Is the secret still good? " +
+                       link("What there is", "runbooks/secret-rotation#secrets"),
+                   "Look at " + code("seawall status") + " by hand until it is mended"}};
+}
+
 void write_restore(const Facts& facts, Document& document) {
   const policy::Policy& policy = facts.policy;
   document.heading("Restore in earnest", std::string(sections::restore));
@@ -326,10 +357,19 @@ void write_restore(const Facts& facts, Document& document) {
 Document incident(const Facts& facts) {
   Document document("runbooks/incident", "Incidents");
   write_opening(facts, document);
-  const std::vector<Section> all = {
-      missed_backup(facts),     wal_not_archived(facts), replica_behind(facts), key_refused(facts),
-      store_unreachable(facts), damaged_object(facts),   drill_failed(facts),   probe_failed(facts),
-      retention(facts),         disk_filling(facts),     clock(facts)};
+  const std::vector<Section> all = {missed_backup(facts),
+                                    wal_not_archived(facts),
+                                    replica_behind(facts),
+                                    key_refused(facts),
+                                    store_unreachable(facts),
+                                    damaged_object(facts),
+                                    drill_failed(facts),
+                                    probe_failed(facts),
+                                    retention(facts),
+                                    disk_filling(facts),
+                                    clock(facts),
+                                    daemon(facts),
+                                    alerts(facts)};
   std::vector<Text> contents;
   for (const Section& section : all)
     contents.push_back(link(section.title.plain(), "#" + std::string(section.anchor)));

@@ -49,6 +49,9 @@ class Markdown {
     for (const Block& block : document_.blocks()) {
       out += '\n';
       out += std::visit(Overloaded{[&](const Heading& heading) { return print(heading); },
+                                   [](const Anchor& anchor) {
+                                     return fmt::format("<a id=\"{}\"></a>\n", anchor.name);
+                                   },
                                    [&](const Paragraph& paragraph) {
                                      return at_line_start(print(paragraph.text, false)) + "\n";
                                    },
@@ -196,14 +199,18 @@ class Html {
   std::string print() const {
     std::string body;
     for (const Block& block : document_.blocks()) {
-      body += std::visit(Overloaded{[&](const Heading& heading) { return print(heading); },
-                                    [&](const Paragraph& paragraph) {
-                                      return fmt::format("<p>{}</p>\n", print(paragraph.text));
-                                    },
-                                    [&](const List& list) { return print(list); },
-                                    [&](const Table& table) { return print(table); },
-                                    [&](const Commands& commands) { return print(commands); }},
-                         block);
+      body +=
+          std::visit(Overloaded{[&](const Heading& heading) { return print(heading); },
+                                [](const Anchor& anchor) {
+                                  return fmt::format("<a id=\"{}\"></a>\n", escaped(anchor.name));
+                                },
+                                [&](const Paragraph& paragraph) {
+                                  return fmt::format("<p>{}</p>\n", print(paragraph.text));
+                                },
+                                [&](const List& list) { return print(list); },
+                                [&](const Table& table) { return print(table); },
+                                [&](const Commands& commands) { return print(commands); }},
+                     block);
     }
     return fmt::format(
         "<!DOCTYPE html>\n{}\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"

@@ -42,6 +42,10 @@ Document& Document::heading(Text text, std::string anchor, int level) {
   blocks_.emplace_back(Heading{level, std::move(text), std::move(anchor)});
   return *this;
 }
+Document& Document::anchor(std::string name) {
+  blocks_.emplace_back(Anchor{std::move(name)});
+  return *this;
+}
 Document& Document::paragraph(Text text) {
   blocks_.emplace_back(Paragraph{std::move(text)});
   return *this;

@@ -43,6 +43,10 @@ struct Heading {
   Text text;
   std::string anchor;  // stable; empty: none
 };
+// A place to link to without words of its own; stable, too.
+struct Anchor {
+  std::string name;
+};
 struct Paragraph {
   Text text;
 };
@@ -60,7 +64,7 @@ struct Table {
 struct Commands {
   std::vector<std::string> lines;
 };
-using Block = std::variant<Heading, Paragraph, List, Table, Commands>;
+using Block = std::variant<Heading, Anchor, Paragraph, List, Table, Commands>;
 
 class Document {
  public:
@@ -69,6 +73,7 @@ class Document {
       : name_(std::move(name)), title_(std::move(title)) {}
 
   Document& heading(Text text, std::string anchor = {}, int level = 2);
+  Document& anchor(std::string name);
   Document& paragraph(Text text);
   Document& bullets(std::vector<Text> items);
   Document& steps(std::vector<Text> items);

@@ -19,12 +19,27 @@ inline constexpr std::string_view probe_failed = "probe-failed";
 inline constexpr std::string_view retention = "retention";
 inline constexpr std::string_view disk_filling = "disk-filling";
 inline constexpr std::string_view clock = "clock";
+inline constexpr std::string_view daemon = "daemon";
+inline constexpr std::string_view alerts = "alerts";
 inline constexpr std::string_view restore = "restore";
 
 inline constexpr std::array all = {
-    missed_backup,     wal_not_archived, replica_behind, key_refused,
-    store_unreachable, damaged_object,   drill_failed,   probe_failed,
-    retention,         disk_filling,     clock,          restore};
+    missed_backup,  wal_not_archived, replica_behind, key_refused, store_unreachable,
+    damaged_object, drill_failed,     probe_failed,   retention,   disk_filling,
+    clock,          daemon,           alerts,         restore};
+
+// Kinds of findings that a section answers, too: each is an anchor of its own there.
+struct Also {
+  std::string_view anchor;
+  std::string_view section;
+};
+inline constexpr std::array also = {
+    Also{"missed-run", missed_backup},      Also{"archiver", wal_not_archived},
+    Also{"wal-hole", wal_not_archived},     Also{"replica", replica_behind},
+    Also{"credentials", store_unreachable}, Also{"lost-repository", store_unreachable},
+    Also{"damage", damaged_object},         Also{"damaged-pages", damaged_object},
+    Also{"write-once", probe_failed},       Also{"disk-full", disk_filling},
+    Also{"secret-rotation", key_refused},   Also{"drill", drill_failed}};
 
 // Where a section is, for an alert: `base_url` is the policy's monitor.runbooks, the URL of the
 // folder runbooks/ that `seawall strategy --out` writes.

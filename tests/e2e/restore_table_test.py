@@ -5,7 +5,7 @@ import os
 from harness import ClusterTest, main
 
 SCHEMA = r"""
-create schema shop; create schema other;
+create schema shop;
 create type shop.state as enum ('new', 'paid');
 create table shop.owners (id int primary key);
 insert into shop.owners select generate_series(1, 5);
@@ -90,17 +90,14 @@ class RestoreTable(ClusterTest):
             self.assertEqual(refused.code, code, refused)
             self.assertIn(words, refused.err + refused.out)
         self.assertEqual(self.table("shop.parts", "--at", "latest", check=False).code, 2)
-        self.assertEqual(self.table("shop.never", "--at", "latest", check=False).code, 3)
         self.assertEqual(os.listdir(self.scratch), [])
 
-        # Under its own name into another database; into another schema; from a tablespace; one partition.
+        # A partition by itself, under another name, in another schema of another database.
         self.primary.sql("create database copy")
-        self.primary.sql("create schema shop", "copy")
-        done = self.table("shop.far", "--at", "latest", "--as", "shop.far", into="copy").json()
-        self.assertEqual(self.primary.sql("select id from shop.far", "copy"), "7")
-        done = self.table("shop.parts_1", "--at", "latest", "--as", "other.parts_of_may").json()
+        self.primary.sql("create schema other", "copy")
+        done = self.table("shop.parts_1", "--at", "latest", "--as", "other.parts_of_may", into="copy").json()
         self.assertEqual(done["rows"], 50)
-        self.assertEqual(self.hash_of("other.parts_of_may"), self.hash_of("shop.parts_1"))
+        self.assertEqual(self.hash_of("other.parts_of_may", "copy"), self.hash_of("shop.parts_1"))
         # Rows alone, all or none of them, and the live sequence is where it was.
         value = self.primary.sql("select last_value from shop.\"Clients_id_seq\"", "shop")
         refused = self.table('shop."Clients"', "--lsn", lsn, "--data-only", check=False)
