@@ -42,6 +42,11 @@ exclude:
   rows_of: [pgboss.job]
   notes: [{ what: "a <b>cache</b> | more", why: "it *rebuilds*" }]
 objectives: { rto: 15m, rpo: 1m }
+monitor:
+  slack: { webhook: env:SLACK_URL, channel: "#spade-ops" }
+  pagerduty: { routing_key: file:/etc/seawall/pagerduty }
+  heartbeat_ping: env:PING_URL
+drill: { weekly: Sun 06:00, quarterly: true }
 uncovered: [{ what: "file uploads", why: "nobody carries them" }]
 )";
 
@@ -184,6 +189,48 @@ TEST(Strategy, says_of_each_line_what_is_true_of_it) {
   EXPECT_THAT(text, HasSubstr("Why: They would run twice."));
   EXPECT_THAT(text, HasSubstr("a \\<b\\>cache\\</b\\> \\| more"));
   EXPECT_THAT(text, HasSubstr("| file uploads | nobody carries them | **uncovered** |"));
+}
+
+TEST(Strategy, says_who_is_told_and_that_nobody_is) {
+  const std::string text = print(strategy(facts_with_evidence()), Format::markdown);
+  for (const char* words :
+       {"Slack, **#spade-ops**", "successes in a digest, Daily 09:00 Asia/Singapore",
+        "**PagerDuty**: what is critical pages on-call",
+        "Missed backup alert threshold: 1 missed run pages on-call",
+        "Weekly health check, Sunday 06:00 Asia/Singapore: [the restore drill]",
+        "the address in `env:PING_URL`"})
+    EXPECT_THAT(text, HasSubstr(words));
+  const policy::Policy bare = policy::parse(
+      "version: 1\nname: shop\ntimezone: UTC\ndatabase: { url: postgresql:///shop }\n"
+      "repository: { store: file:///backup }\nlayers: { pitr: { retain: 7d }, snapshots: { a: { "
+      "at: "
+      "\"03:00\", retain: 30d } } }\n",
+      "seawall.yaml");
+  const Facts with = facts_with_evidence();
+  const Facts facts{.policy = bare,
+                    .policy_file = with.policy_file,
+                    .policy_text = "",
+                    .now = with.now,
+                    .host = "db1",
+                    .database = "shop",
+                    .psql = "postgresql:///shop",
+                    .server = "db1",
+                    .evidence = with.evidence,
+                    .why_none = ""};
+  const std::string silent = print(strategy(facts), Format::markdown);
+  EXPECT_THAT(silent, HasSubstr("**Nobody is told.**"));
+  EXPECT_THAT(silent, HasSubstr("**No drill is scheduled**"));
+  EXPECT_THAT(silent, HasSubstr("Nothing of the database is left out."));
+  EXPECT_THAT(print(secret_rotation(facts), Format::markdown),
+              HasSubstr("**This policy encrypts nothing.**"));
+}
+
+TEST(SecretRotation, names_every_secret_and_where_it_is_kept) {
+  const std::string text = print(secret_rotation(facts_with_evidence()), Format::markdown);
+  for (const char* words : {"`env:SLACK_URL`", "`file:/etc/seawall/pagerduty`", "`env:PING_URL`",
+                            "the file /etc/seawall/shop.key", "the file /etc/seawall/other.key",
+                            "seawall key rewrap --to", "Credential of the pruner"})
+    EXPECT_THAT(text, HasSubstr(words));
 }
 
 TEST(Incident, has_every_section_that_alerts_link_to) {

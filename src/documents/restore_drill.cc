@@ -64,12 +64,14 @@ void write_physical(const Facts& facts, Document& document) {
        "\"$PG_BIN/pg_ctl\" -D \"$TARGET\" -l \"$SOCKET/log\" -w -o \"-c "
        "config_file=$SOCKET/postgresql.conf -c hba_file=$SOCKET/hba.conf -c "
        "ident_file=$SOCKET/ident.conf -c listen_addresses= -c unix_socket_directories=$SOCKET -c "
-       "archive_mode=off\" start",
-       fmt::format("psql -h \"$SOCKET\" -d {} -c 'select pg_is_in_recovery(), now()'",
+       "port=5432 -c archive_mode=off -c shared_preload_libraries= -c "
+       "max_logical_replication_workers=0\" start",
+       fmt::format("psql -h \"$SOCKET\" -p 5432 -d {} -c 'select pg_is_in_recovery(), now()'",
                    shell_word(facts.database)),
-       fmt::format("psql -h \"$SOCKET\" -d {} -c \"select oid::regclass, reltuples from pg_class "
-                   "where relkind = 'r' order by relpages desc limit 20\"",
-                   shell_word(facts.database))});
+       fmt::format(
+           "psql -h \"$SOCKET\" -p 5432 -d {} -c \"select oid::regclass, reltuples from pg_class "
+           "where relkind = 'r' order by relpages desc limit 20\"",
+           shell_word(facts.database))});
   document.paragraph("When its answers are noted, stop it and remove it.");
   document.commands({programs(facts), "TARGET=/var/tmp/seawall-drill",
                      "SOCKET=/var/tmp/seawall-drill.socket",
@@ -115,16 +117,16 @@ void write_checklist(const Facts& facts, Document& document) {
       code("seawall verify") + " ended with 0"};
   if (!policy.layers.snapshots.empty()) {
     boxes.push_back(
-        "The cluster was restored to the end of the log; it took ______ " +
+        "The cluster was restored to the end of the log; it took ........ " +
         Text(policy.objectives.rto
                  ? "(allowed: " + policy::describe_duration(*policy.objectives.rto) + ")"
                  : ""));
     boxes.push_back(
-        "Its last transaction was ______ old when the log ended " +
+        "Its last transaction was ........ old when the log ended " +
         Text(policy.objectives.rpo
                  ? "(allowed: " + policy::describe_duration(*policy.objectives.rpo) + ")"
                  : ""));
-    boxes.push_back("A random second of the recovery window was restored, too: ______");
+    boxes.push_back("A random second of the recovery window was restored, too: ........");
   }
   if (!policy.exclude.rows_of.empty()) {
     Text tables;
@@ -142,7 +144,7 @@ void write_checklist(const Facts& facts, Document& document) {
   }
   boxes.push_back("The application started on what was restored and somebody logged in");
   boxes.push_back("What was restored for the drill is removed");
-  boxes.push_back("What was missing on this page is written down: ______");
+  boxes.push_back("What was missing on this page is written down: ........");
   document.boxes(std::move(boxes));
   document.table({"Done by", "Date", "Result", "RTO measured", "RPO measured", "Signed"},
                  {{"", "", "", "", "", ""}});

@@ -6,10 +6,9 @@ namespace documents {
 namespace {
 
 // What removes a dump when its time has come.
-std::string expired_by(const policy::DumpTier& tier) {
-  return tier.store.kind == policy::Place::Kind::s3
-             ? "the bucket's lifecycle rule, or `seawall prune`, whichever comes first"
-             : "seawall prune";
+Text expired_by(const policy::DumpTier& tier) {
+  if (tier.store.kind != policy::Place::Kind::s3) return code("seawall prune");
+  return "the bucket's lifecycle rule, or " + code("seawall prune") + ", whichever comes first";
 }
 
 void write_table(const Facts& facts, Document& document) {
@@ -18,11 +17,12 @@ void write_table(const Facts& facts, Document& document) {
   if (policy.layers.pitr) {
     rows.push_back({"Log for point-in-time recovery",
                     policy::describe_duration(policy.layers.pitr->retain),
-                    "the recovery window: any second of it", "seawall prune", "none"});
+                    "the recovery window: any second of it", code("seawall prune"), "none"});
   }
   for (const policy::Tier& tier : policy.layers.snapshots) {
     rows.push_back({"Snapshots (" + tier.name + ")", policy::describe_duration(tier.retain),
-                    cadence_in_words(tier.cadence, policy.timezone), "seawall prune", "none"});
+                    cadence_in_words(tier.cadence, policy.timezone), code("seawall prune"),
+                    "none"});
   }
   for (const policy::DumpTier& tier : policy.layers.dumps) {
     rows.push_back(
@@ -53,9 +53,9 @@ Document retention_policy(const Facts& facts) {
        "The log that a kept snapshot needs for itself",
        "Anything while a snapshot's root cannot be read: nobody knows then what it needs"});
   document.heading("What else holds data", "else");
-  std::vector<Text> items = {
-      "Uploaded files and their tags (`retention=5y`, audit-linked files for 7 years): " +
-      strong("uncovered") + ", this policy carries out nothing of it"};
+  std::vector<Text> items = {"Uploaded files and their tags (" + code("retention=5y") +
+                             ", audit-linked files for 7 years): " + strong("uncovered") +
+                             ", this policy carries out nothing of it"};
   if (!facts.policy.exclude.rows_of.empty())
     items.push_back("Rows that are not backed up at all: " +
                     link("the strategy lists them", "backup-strategy#not-backed-up"));

@@ -2,6 +2,7 @@
 
 #include "documents/monitoring.h"
 #include "documents/runbooks.h"
+#include "policy/duration.h"
 
 namespace documents {
 
@@ -64,7 +65,8 @@ void write_overview(const Facts& facts, Document& document) {
     rows.push_back({"Credential of the writer, on the database's host",
                     "the host's role or profile; it adds, and deletes nothing",
                     link("credentials", "#credentials")});
-    rows.push_back({"Credential of the pruner", "where `seawall prune` is run, nowhere else",
+    rows.push_back({"Credential of the pruner",
+                    "where " + code("seawall prune") + " is run, nowhere else",
                     link("credentials", "#credentials")});
     rows.push_back({"Credential of the restorer", "with who restores, not on the database's host",
                     link("credentials", "#credentials")});
@@ -110,19 +112,36 @@ void write_file_key(const Facts& facts, const KeySource& key, Document& document
 void write_service_key(const KeySource& key, Document& document) {
   const bool kms = key.kind != KeySource::Kind::transit;
   document.paragraph(
-      kms ? "AWS KMS replaces what is behind a key by itself when rotation is on; seawall need do "
-            "nothing then. To go over to another key:"
-          : "Vault makes a new version of a key with `vault write -f MOUNT/keys/KEY/rotate`; what "
-            "was wrapped by an older version still opens. To go over to another key:");
+      kms ? Text(
+                "AWS KMS replaces what is behind a key by itself when rotation is on; seawall need "
+                "do nothing then.")
+          : "Vault makes a new version of a key with " +
+                code("vault write -f MOUNT/keys/KEY/rotate") +
+                "; what was wrapped by an older version still opens.");
   if (key.kind == KeySource::Kind::environment) {
     document.paragraph("The policy names it by the variable " + code(key.value) +
                        ". Rotating writes the new key into the policy itself; put it into the "
                        "variable afterwards if the policy is to stay as it was.");
   }
+  document.paragraph("To go over to another key:");
   document.commands(
       {kms ? "NEW_KEY=aws-kms:alias/backup-next" : "NEW_KEY=vault:transit/backup-next",
        "seawall key rotate --to \"$NEW_KEY\" --dry-run", "seawall key rotate --to \"$NEW_KEY\"",
        "seawall key rewrap --to \"$NEW_KEY\""});
+}
+
+// `key rotate` changes the repository's key, and that of dumps that have the same.
+void write_replica_key(const Facts& facts, Document& document) {
+  for (const policy::DumpTier& tier : facts.policy.layers.dumps) {
+    if (!tier.replica || !tier.replica->key) continue;
+    document.paragraph(
+        "The copies of the dumps of " + Text(tier.tier.name) + " have a key of their own, " +
+        code(policy::print_key(*tier.replica->key)) + ": it is replaced in the policy, at " +
+        code("replica.key") +
+        ". Copies made before open with the old one alone, so keep it, and a policy that "
+        "names it, until they have expired: " +
+        policy::describe_duration(tier.tier.retain) + ".");
+  }
 }
 
 void write_key(const Facts& facts, Document& document) {
