@@ -42,7 +42,7 @@ class BucketDocuments(BucketTest):
         self.primary.sql("insert into t values (101)")
         self.archive_now(self.primary)
         values = {"PG_BIN": PG_BIN, "TARGET": os.path.join(into, "drill"), "SOCKET": os.path.join(into, "s"),
-                  "MOMENT": f"'{moment}'", "TABLE": "public.t", "NEW_KEY": os.path.join(into, "next.key"),
+                  "MOMENT": moment, "TABLE": "public.t", "NEW_KEY": os.path.join(into, "next.key"),
                   "COPY": os.path.join(into, "copy.key")}
         # The owner's credential may do everything, and the probe says so.
         answers = {"seawall status": (0, 1, 2), "seawall check": (0, 1), "seawall probe": (0, 1, 2)}

@@ -3,6 +3,7 @@
 import html.parser
 import os
 import re
+import shlex
 import subprocess
 
 import harness
@@ -179,7 +180,7 @@ class Documents(ClusterTest):
                 name = re.match(r"(export )?([A-Z_]+)=(.*)$", line)
                 if name:
                     value = values.get(name[2])
-                    assigned += f"{name[1] or ''}{name[2]}={value}\n" if value is not None else line + "\n"
+                    assigned += f"{name[1] or ''}{name[2]}={shlex.quote(value)}\n" if value is not None else line + "\n"
                     continue
                 done = subprocess.run(["bash", "-c", assigned + line], capture_output=True, text=True, timeout=60,
                                       env=self.environment(), stdin=subprocess.DEVNULL)
@@ -206,7 +207,7 @@ class Documents(ClusterTest):
         self.assertFalse(os.path.exists(drill))
         self.assertEqual(self.primary.sql("select count(*) from clients", "drill"), "3000")
 
-        values = {"TARGET": os.path.join(into, "rescued"), "MOMENT": f"'{moment}'", "TABLE": "public.clients",
+        values = {"TARGET": os.path.join(into, "rescued"), "MOMENT": moment, "TABLE": "public.clients",
                   "NEW": self.primary.url("again")}
         ran = self.run_commands(texts["runbooks/incident"], values, answers)
         for wanted in ("seawall rescue", "seawall restore table", "seawall verify", "df -h"):
