@@ -273,10 +273,11 @@ Section daemon(const Facts& facts) {
       .means =
           "Runs will be missed from the next slot on. PostgreSQL goes on archiving by "
           "itself.",
-      .commands = {"seawall status", "seawall check"},
-      .then = {"Start it again with the host's service manager; what it had claimed is taken up by "
+      .commands = {"seawall status", "seawall run --once"},
+      .then = {"The second does what is due now, and ends",
+               "Start it again with the host's service manager; what it had claimed is taken up by "
                "the next attempt",
-               "Until it runs, the runs that are due can be done by hand: " +
+               "Runs that failed, one by one: " +
                    link("missed backups", "#" + std::string(sections::missed_backup))}};
 }
 
