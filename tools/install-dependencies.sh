@@ -13,7 +13,7 @@ build=(
   g++ cmake ninja-build ccache mold make git ca-certificates # the toolchain
   libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev   # text, log lines, JSON, the command line
   libyaml-cpp-dev libhowardhinnant-date-dev tzdata           # the policy and its time zones
-  libpq-dev libzstd-dev libxxhash-dev libssl-dev             # PostgreSQL, compression, digests
+  libpq-dev libzstd-dev zlib1g-dev libxxhash-dev libssl-dev  # PostgreSQL, compression, digests
   libcurl4-openssl-dev                                       # HTTP, for object stores and key services
   libgtest-dev libgmock-dev librapidcheck-dev                # unit and property tests
   libbenchmark-dev                                           # micro-benchmarks

@@ -106,6 +106,7 @@ int main(int argc, char** argv) {
   cli::add_backup(program, globals);
   cli::add_check(program, globals);
   cli::add_completion(program, globals);
+  cli::add_evidence(program, globals);
   cli::add_fire_drill(program, globals);
   cli::add_init(program, globals);
   cli::add_key(program, globals);
@@ -115,9 +116,11 @@ int main(int argc, char** argv) {
   cli::add_probe(program, globals);
   cli::add_prune(program, globals);
   cli::add_replicate(program, globals);
+  cli::add_rescue(program, globals);
   cli::add_restore(program, globals);
   cli::add_run(program, globals);
   cli::add_status(program, globals);
+  cli::add_strategy(program, globals);
   cli::add_verify(program, globals);
   cli::add_wal(program, globals);
   cli::add_watch(program, globals);
