@@ -233,6 +233,8 @@ class Verifier {
         {"verifications", "verification"},
         {"probes", "probe"},
         {"key-confirmations", "key-confirmation"},
+        {"drills", "drill"},
+        {"sign-offs", "sign-off"},
         {"rewrapped", "rewrapped"}};
     const auto type = types.find(key.substr(0, key.find('/')));
     if (type == types.end())
