@@ -83,6 +83,7 @@ int main(int argc, char** argv) {
   cli::add_backup(program, globals);
   cli::add_check(program, globals);
   cli::add_completion(program, globals);
+  cli::add_drill(program, globals);
   cli::add_init(program, globals);
   cli::add_key(program, globals);
   cli::add_list(program, globals);
