@@ -29,6 +29,7 @@ cloud=(
   radosgw ceph-mon ceph-osd ceph-common # Ceph's S3 gateway and what it stores in
   python3-boto3 python3-flask python3-flask-cors python3-cryptography python3-xmltodict python3-yaml # moto runs on these
   python3-jsondiff python3-pyparsing python3-docker
+  chromium # the report of a drill is opened in a browser
   awscli curl openssl util-linux # deploy/aws, a second opinion on HTTP, certificates, setpriv
 )
 

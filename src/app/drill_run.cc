@@ -44,7 +44,12 @@ drill::Terms terms_of(Context& context, const DrillRequest& request) {
 
 DrillKind choose_kind(Context& context, const repository::Repository& repository,
                       const DrillRequest& request, std::stop_token stop) {
-  if (request.kind) return *request.kind;
+  if (request.kind) {
+    const std::vector<DrillKind> all = monitor::drill_kinds(context.policy());
+    if (std::ranges::find(all, *request.kind) != all.end()) return *request.kind;
+    throw base::error(ErrorKind::invalid, "the policy has nothing that a drill of '{}' restores",
+                      repository::name(*request.kind));
+  }
   const std::vector<DrillKind> kinds = kinds_here(context.policy(), request.programs);
   if (kinds.empty())
     throw Error(ErrorKind::invalid, "the policy has nothing to rehearse a restore of",
@@ -131,11 +136,18 @@ std::optional<DrillRecord> run_due_drill(Context& context, const DrillRequest& r
                   .lanes = {weekly_lane},
                   .finish_within = drill_terms(context.policy()).finish_within};
   DrillRecord record;
+  bool claimed = false;
   const auto work = [&](const repository::Claim&) -> base::Json {
+    claimed = true;
     record = hold(context, repository, request, due.slot, progress, stop);
     return {{"drill", record.id}, {"outcome", record.passed ? "passed" : "failed"}};
   };
-  run_slot(repository, slot, std::nullopt, work, stop);
+  try {
+    run_slot(repository, slot, std::nullopt, work, stop);
+  } catch (const Error& failure) {
+    if (claimed || failure.kind() != ErrorKind::conflict) throw;
+    return std::nullopt;  // somebody else holds it
+  }
   return record;
 }
 

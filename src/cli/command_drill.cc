@@ -30,7 +30,9 @@ std::string describe(const drill::Progress& progress) {
   if (step == "fetch" && progress.files.bytes_total != 0)
     return "drill: fetch " + share(progress.files.bytes_done, progress.files.bytes_total);
   if (step == "fetch" && progress.dump.bytes_total != 0)
-    return "drill: fetch " + share(progress.dump.bytes_checked, progress.dump.bytes_total);
+    return progress.dump.bytes_checked < progress.dump.bytes_total
+               ? "drill: fetch " + share(progress.dump.bytes_checked, progress.dump.bytes_total)
+               : fmt::format("drill: {}", progress.dump.phase.load());
   if (step == "replay") return fmt::format("drill: replay, {}", progress.recovery.phase.load());
   if (step == "checks") return fmt::format("drill: checks, {}", progress.check.load());
   return fmt::format("drill: {}", step);
@@ -170,7 +172,7 @@ void write_report(Globals& globals, const std::string& id, const std::string& fi
   for (repository::SignOff& one : repository::read_sign_offs(repository, globals.token())) {
     if (one.quarter == quarter) request.sign_offs.push_back(std::move(one));
   }
-  base::write_file_durably(file, base::as_bytes(drill::report_html(request)), 0644);
+  base::write_file_durably(file, base::as_bytes(drill::report_html(request)), 0640);
   if (globals.json) return print_json({{"drill", request.record.id}, {"file", file}});
   fmt::print("the report of {} is in {}\n", request.record.id, file);
 }

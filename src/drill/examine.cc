@@ -46,7 +46,9 @@ class Examination {
   void run() {
     const std::stop_callback end_it(stop_, connection_.canceller());
     try {
-      connection_.simple("set row_security = off; set statement_timeout = 0; set lock_timeout = 0");
+      connection_.simple(
+          "set client_encoding = 'UTF8'; set row_security = off; set statement_timeout = 0; set "
+          "lock_timeout = 0");
       ask();
     } catch (const base::Error& failure) {
       base::throw_if_stopped(stop_);  // a statement that was ended is no answer
@@ -110,10 +112,10 @@ class Examination {
         !connection_.query("select from pg_available_extensions where name = 'amcheck'").empty();
     if (!extension)
       return {"amcheck", DrillVerdict::unproven, "this server has no extension amcheck"};
-    const base::Path program = booted_.programs / "pg_amcheck";
-    if (!base::find_program(program.string())) return check_indexes();
+    const std::optional<base::Path> program = amcheck_program();
+    if (!program) return check_indexes();
     const BoundedOutput done = run_bounded(
-        {.arguments = {program.string(), "--install-missing", "--no-password",
+        {.arguments = {program->string(), "--install-missing", "--no-password",
                        fmt::format("--jobs={}", terms_.threads), as_conninfo(terms_.database)},
          .environment = environment(booted_, terms_.database),
          .folder = booted_.work_folder},
@@ -121,6 +123,15 @@ class Examination {
     if (done.exit_code == 0)
       return {"amcheck", DrillVerdict::passed, "tables and indexes are consistent"};
     return {"amcheck", DrillVerdict::failed, last_lines(done.tail, told_lines)};
+  }
+
+  // Beside the server, or wherever a client of its version or a newer one is.
+  std::optional<base::Path> amcheck_program() {
+    const base::Path beside = booted_.programs / "pg_amcheck";
+    if (base::find_program(beside.string())) return beside;
+    const std::optional<postgres::ClientProgram> found = postgres::choose_client_program(
+        postgres::find_client_programs("pg_amcheck", {}), connection_.major());
+    return found ? std::optional(found->path) : std::nullopt;
   }
 
   DrillCheckResult check_indexes() {

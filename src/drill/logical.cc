@@ -64,8 +64,9 @@ class DumpRehearsal {
                .work_folder = scratch_->make("work")},
               terms, reference_from(drill_.record, true), record_, progress_, stop_);
     });
-    progress_.step = "closing";
+    steps_.begin("closing");
     server->shut_down();
+    record_.failed_step.clear();
   }
 
  private:

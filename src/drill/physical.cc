@@ -52,8 +52,9 @@ class PhysicalRehearsal {
                .work_folder = scratch_->make("work")},
               terms_, reference_, record_, progress_, stop_);
     });
-    progress_.step = "closing";
+    steps_.begin("closing");
     server->shut_down();
+    record_.failed_step.clear();
   }
 
  private:

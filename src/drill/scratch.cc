@@ -25,6 +25,22 @@ constexpr size_t socket_path_max = 107;  // sun_path of unix(7), with its zero
 constexpr std::string_view longest_socket = "/server/.s.PGSQL.5432";
 constexpr int patience_tenths = 100;  // for processes to end
 
+// "drill-20261122T190000Z-0a1b2c3d", and our lock in it or nothing at all: what else may lie beside
+// is not ours.
+bool is_of_a_drill(const Path& folder) {
+  std::string_view name(folder.native());
+  name.remove_prefix(name.rfind('/') + 1);
+  constexpr std::string_view form = "drill-########T######Z-xxxxxxxx";
+  if (name.size() != form.size()) return false;
+  for (size_t i = 0; i < form.size(); ++i) {
+    const bool digit = name[i] >= '0' && name[i] <= '9';
+    const bool hexadecimal = digit || (name[i] >= 'a' && name[i] <= 'f');
+    if (form[i] == '#' ? !digit : form[i] == 'x' ? !hexadecimal : name[i] != form[i]) return false;
+  }
+  return std::filesystem::is_directory(std::filesystem::symlink_status(folder)) &&
+         (std::filesystem::exists(folder / lock_name) || std::filesystem::is_empty(folder));
+}
+
 // Held while a folder is made or looked at, so that none is taken for dead before it lives.
 File lock_base(const Path& base) {
   File file = File::open(base, O_RDONLY | O_DIRECTORY);
@@ -122,8 +138,7 @@ Cleaned clean_scratch(const Path& base) {
   if (!std::filesystem::exists(base)) return cleaned;
   const File guard = lock_base(base);
   for (const auto& entry : std::filesystem::directory_iterator(base)) {
-    const std::string name = entry.path().filename();
-    if (!name.starts_with(folder_prefix) || !entry.is_directory()) continue;
+    if (!is_of_a_drill(entry.path())) continue;
     const std::optional<File> lock = File::open_if_there(entry.path() / lock_name, O_RDWR);
     if (lock && flock(lock->descriptor(), LOCK_EX | LOCK_NB) != 0) continue;  // it lives
     const std::vector<int> ended = end_processes(entry.path());

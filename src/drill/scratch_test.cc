@@ -25,12 +25,12 @@ TEST(Scratch, goes_with_all_it_holds) {
   const base::TemporaryFolder base;
   Path folder;
   {
-    const Scratch scratch(base.path() / "below", "one");
+    const Scratch scratch(base.path() / "below", "20261122T190000Z-0a1b2c3d");
     folder = scratch.folder();
     base::write_file_durably(scratch.make("data") / "file", {});
     EXPECT_EQ(std::filesystem::status(folder).permissions(), std::filesystem::perms::owner_all);
     EXPECT_THAT(clean_scratch(base.path() / "below").folders, IsEmpty()) << "it lives";
-    EXPECT_ERROR(conflict, Scratch(base.path() / "below", "one"));
+    EXPECT_ERROR(conflict, Scratch(base.path() / "below", "20261122T190000Z-0a1b2c3d"));
   }
   EXPECT_FALSE(std::filesystem::exists(folder));
 }
@@ -45,7 +45,7 @@ void die_in_a_drill(const Path& base, pid_t& left) {
   ASSERT_EQ(pipe(told), 0);
   const pid_t child = fork();
   if (child == 0) {
-    const Scratch scratch(base, "dead");
+    const Scratch scratch(base, "20261122T190000Z-deadbeef");
     const base::Process stray = base::Process::start(
         {.arguments = {"sh", "-c", "trap '' QUIT TERM; sleep 1000 & echo ready; wait"},
          .folder = scratch.make("work"),
@@ -71,6 +71,10 @@ TEST(CleanScratch, ends_and_removes_what_a_killed_drill_left) {
   EXPECT_THAT(cleaned.folders, SizeIs(1));
   EXPECT_THAT(cleaned.processes, SizeIs(2));
   EXPECT_TRUE(std::filesystem::is_empty(base.path()));
+  // What only looks like one is somebody's.
+  std::filesystem::create_directories(base.path() / "drill-bits");
+  std::filesystem::create_directories(base.path() / "drill-20261122T190000Z-0a1b2c3d/data");
+  EXPECT_THAT(clean_scratch(base.path()).folders, IsEmpty());
   EXPECT_THAT(clean_scratch(base.path() / "never made").folders, IsEmpty());
 }
 

@@ -46,7 +46,9 @@ void Steps::add(const std::string& name, base::Duration took) {
     step.took += took;
     return;
   }
-  record_.steps.push_back({name, took});
+  auto place = record_.steps.end();
+  if (place != record_.steps.begin() && std::prev(place)->name == "checks") --place;  // the last
+  record_.steps.insert(place, {name, took});
 }
 
 void require_ordinary_user() {

@@ -173,37 +173,45 @@ std::string DrillRecord::failure() const {
   return all;
 }
 
+namespace {
+// Texts of databases and programs may be of any encoding, or cut in the middle of a character.
+Json with_valid_text(const Json& json) {
+  return Json::parse(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+}  // namespace
+
 Json to_json(const DrillRecord& record) {
   const auto time = [](Instant instant) { return base::to_rfc3339(instant); };
-  return {{"id", record.id},
-          {"kind", name(record.kind)},
-          {"slot", or_null(record.slot, time)},
-          {"started", time(record.started)},
-          {"ended", time(record.ended)},
-          {"host", record.host},
-          {"outcome", record.passed ? "passed" : "failed"},
-          {"failed_step", record.failed_step},
-          {"error_kind", record.error_kind},
-          {"error", record.error},
-          {"hint", record.hint},
-          {"source", record.source},
-          {"place", record.place},
-          {"target", record.target},
-          {"seed", record.seed ? Json(std::to_string(*record.seed)) : Json(nullptr)},
-          {"moment", or_null(record.moment, time)},
-          {"major", record.major},
-          {"bytes", record.bytes},
-          {"cut_off", record.cut_off},
-          {"steps", steps_json(record)},
-          {"known_bad", known_bad_json(record)},
-          {"checks", checks_json(record)},
-          {"rto_seconds", or_null(record.rto, seconds)},
-          {"rpo_seconds", or_null(record.rpo, seconds)},
-          {"rpo_by", record.rpo_by},
-          {"rto_objective_seconds", or_null(record.rto_objective, seconds)},
-          {"rpo_objective_seconds", or_null(record.rpo_objective, seconds)},
-          {"tables", tables_json(record)},
-          {"notes", record.notes}};
+  Json json = {{"id", record.id},
+               {"kind", name(record.kind)},
+               {"slot", or_null(record.slot, time)},
+               {"started", time(record.started)},
+               {"ended", time(record.ended)},
+               {"host", record.host},
+               {"outcome", record.passed ? "passed" : "failed"},
+               {"failed_step", record.failed_step},
+               {"error_kind", record.error_kind},
+               {"error", record.error},
+               {"hint", record.hint},
+               {"source", record.source},
+               {"place", record.place},
+               {"target", record.target},
+               {"seed", record.seed ? Json(std::to_string(*record.seed)) : Json(nullptr)},
+               {"moment", or_null(record.moment, time)},
+               {"major", record.major},
+               {"bytes", record.bytes},
+               {"cut_off", record.cut_off},
+               {"steps", steps_json(record)},
+               {"known_bad", known_bad_json(record)},
+               {"checks", checks_json(record)},
+               {"rto_seconds", or_null(record.rto, seconds)},
+               {"rpo_seconds", or_null(record.rpo, seconds)},
+               {"rpo_by", record.rpo_by},
+               {"rto_objective_seconds", or_null(record.rto_objective, seconds)},
+               {"rpo_objective_seconds", or_null(record.rpo_objective, seconds)},
+               {"tables", tables_json(record)},
+               {"notes", record.notes}};
+  return with_valid_text(json);
 }
 
 DrillRecord drill_record_from_json(const Json& json) {
@@ -270,11 +278,11 @@ DrillRecord read_drill(const Repository& repository, const std::string& id, std:
 }
 
 Json to_json(const SignOff& sign_off) {
-  return {{"quarter", sign_off.quarter},
-          {"by", sign_off.by},
-          {"at", base::to_rfc3339(sign_off.at)},
-          {"note", sign_off.note},
-          {"drills", sign_off.drills}};
+  return with_valid_text({{"quarter", sign_off.quarter},
+                          {"by", sign_off.by},
+                          {"at", base::to_rfc3339(sign_off.at)},
+                          {"note", sign_off.note},
+                          {"drills", sign_off.drills}});
 }
 
 void put_sign_off(const Repository& repository, const SignOff& sign_off, std::stop_token stop) {

@@ -54,6 +54,8 @@ TEST(DrillRecord, comes_back_as_it_was) {
   failed.rto.reset();
   failed.seed.reset();
   EXPECT_EQ(to_json(drill_record_from_json(to_json(failed))), to_json(failed));
+  failed.error = "caf\xe9";  // no UTF-8
+  EXPECT_EQ(drill_record_from_json(to_json(failed)).error, "caf\xef\xbf\xbd");
   base::Json wrong = to_json(record);
   wrong["kind"] = "yearly";
   EXPECT_ERROR(corrupt, drill_record_from_json(wrong));

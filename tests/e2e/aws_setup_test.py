@@ -149,6 +149,9 @@ class OnTheEmulator(unittest.TestCase):
                 self.assertEqual(self.s3(role, region).ask("PUT", bucket, "mine", headers=ONCE, body=b"x").status, 403)
                 self.assertEqual(self.s3(role, region).delete(bucket, "read").status, 403)
         self.assertEqual(self.s3("watcher").ask("GET", DUMPS, "", {"lifecycle": ""}).status, 200)
+        for role, key, status in (("restorer", "drills/latest/a.json", 200), ("restorer", "shop/claims/drill-weekly/a/01.json", 200),
+                                  ("restorer", "packs/0001/a.zst", 403), ("watcher", "drills/latest/b.json", 403)):
+            self.assertEqual(self.s3(role).ask("PUT", REPOSITORY, key, headers=ONCE, body=b"x").status, status, (role, key))
 
     def test_nobody_deletes_a_dump(self):
         self.s3().do("PUT", DUMPS, "kept", headers=ONCE, body=b"x")

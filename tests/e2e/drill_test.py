@@ -3,8 +3,8 @@
 import os
 import re
 
-from drills import DrillTest
-from harness import main, run
+from drills import DrillTest, in_browser
+from harness import main
 
 
 class Passes(DrillTest):
@@ -14,7 +14,7 @@ class Passes(DrillTest):
         self.dump_more = f", replica: {{ store: \"file://{self.folder}/replica\" }}"
         self.make().protect()
         latest = self.drill("latest")
-        self.assertEqual([one["name"] for one in latest["steps"]], ["fetch", "replay", "scrub", "checks", "ready"])
+        self.assertEqual([one["name"] for one in latest["steps"]], ["fetch", "replay", "scrub", "ready", "checks"])
         self.assertEqual(latest["rpo_by"], "heartbeat")
         self.assertLess(latest["rpo_seconds"], 60)
         self.assertGreater(latest["rto_seconds"], 0)
@@ -64,6 +64,15 @@ class Passes(DrillTest):
         self.assertIn(moment["id"], html)
         self.assertIn("<svg", html)
         self.assertNotIn("http://", html.replace("http://www.w3.org/2000/svg", ""))
+        dom = in_browser(page)
+        self.assertIn("<td>checksums</td>", dom)
+        self.assertEqual(dom.count("<circle"), 6 + 5, "a dot for each drill, one for each kind in the legend")
+        picture = os.path.join(self.folder, "drill.png")
+        in_browser(page, picture)
+        with open(picture, "rb") as file:
+            self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
+        if os.environ.get("SEAWALL_KEEP") == "1":
+            print(picture)
         signed = self.seawall("--json", "drill", "sign-off", "--by", "Jane <Doe>", "--note", "as & planned").json()
         self.assertEqual(len(signed["drills"]), 7)
         self.seawall("drill", "report", "-o", page)

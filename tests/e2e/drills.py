@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import tempfile
+import time
 
 from harness import ClusterTest, processes_naming
 
@@ -11,6 +14,17 @@ CHECKS = """
     - { name: staff can log in, sql: "select count(*) from staff_users where password_hash is null", expect: "0" }
     - { name: there are clients, sql: "select count(*) from clients", expect: ">= 100" }
 """
+
+
+def in_browser(page, picture=None):
+    """The page as Chromium has it, after its layout; a picture of it, if wanted."""
+    with tempfile.TemporaryDirectory() as profile:
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                   "--disable-background-networking", f"--user-data-dir={profile}", "--window-size=1000,1600"]
+        options += [f"--screenshot={picture}"] if picture else ["--dump-dom"]
+        done = subprocess.run(["chromium", *options, f"file://{page}"], capture_output=True, text=True, timeout=60, check=True,
+                              env={**os.environ, "HOME": profile})
+        return done.stdout
 
 
 class DrillTest(ClusterTest):
@@ -66,6 +80,7 @@ class DrillTest(ClusterTest):
         """A snapshot, a dump, and more rows behind them, all archived."""
         self.seawall("backup", "snapshots", "--tier", "weekly")
         self.seawall("backup", "dumps", "--tier", "nightly")
+        time.sleep(1.1)  # so that the recovery window has a whole second in it
         self.write_more()
 
     def write_more(self):
