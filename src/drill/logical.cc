@@ -87,7 +87,7 @@ class DumpRehearsal {
     run_bounded_or_throw(
         {.arguments = {(programs_ / "initdb").string(), "--pgdata=" + data.string(),
                        fmt::format("--username={}", own_role), "--auth=trust", "--encoding=UTF8",
-                       "--no-locale", "--data-checksums", "--no-instructions"},
+                       "--no-locale", "--data-checksums", "--no-sync", "--no-instructions"},
          .environment = {{"LC_ALL", "C"}},
          .folder = scratch_->folder()},
         stop_);

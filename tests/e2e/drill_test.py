@@ -66,7 +66,7 @@ class Passes(DrillTest):
         self.assertNotIn("http://", html.replace("http://www.w3.org/2000/svg", ""))
         dom = in_browser(page)
         self.assertIn("<td>checksums</td>", dom)
-        self.assertEqual(dom.count("<circle"), 6 + 5, "a dot for each drill, one for each kind in the legend")
+        self.assertEqual(dom.count("<circle"), 7 + 5, "a dot for each drill, one for each kind in the legend")
         picture = os.path.join(self.folder, "drill.png")
         in_browser(page, picture)
         with open(picture, "rb") as file:
