@@ -63,6 +63,12 @@ bool is_callers_mistake(const DrillRequest& request, const Error& failure) {
   return named && failure.kind() == ErrorKind::invalid;
 }
 
+// Of a weekly drill, which any host may hold: one that may not restore says nothing of the backups.
+// If no other comes, the drill was missed.
+bool is_for_another_host(const DrillRecord& record, const Error& failure) {
+  return failure.kind() == ErrorKind::denied && record.failed_step == "fetch";
+}
+
 void tell_failure(const Error& failure, bool too_late, base::Duration limit, DrillRecord& record) {
   record.error_kind = base::name(too_late ? ErrorKind::unavailable : failure.kind());
   record.error = too_late ? fmt::format("it was not over after {}", base::human_duration(limit))
@@ -91,6 +97,7 @@ DrillRecord hold(Context& context, const repository::Repository& repository,
   } catch (const Error& failure) {
     if (stop.stop_requested()) throw;
     if (is_callers_mistake(request, failure)) throw;
+    if (slot && is_for_another_host(record, failure)) throw;
     tell_failure(failure, deadline.passed(), limit, record);
   }
   record.passed = drill::passes(record);
@@ -133,8 +140,7 @@ std::optional<DrillRecord> run_due_drill(Context& context, const DrillRequest& r
   if (due.state == monitor::DrillState::waiting) return std::nullopt;
   const Slot slot{.due = due.slot,
                   .tiers = {},
-                  .lanes = {weekly_lane},
-                  .finish_within = drill_terms(context.policy()).finish_within};
+                  .rows = {{weekly_lane, drill_terms(context.policy()).finish_within}}};
   DrillRecord record;
   bool claimed = false;
   const auto work = [&](const repository::Claim&) -> base::Json {

@@ -25,7 +25,8 @@ struct DrillRequest {
 repository::DrillRecord run_drill(Context& context, const DrillRequest& request,
                                   drill::Progress& progress, std::stop_token stop);
 
-// The weekly drill, if it is due or was missed and nobody has claimed it. Nothing when not.
+// The weekly drill, if it is due or was missed and nobody has claimed it. Nothing when not. Throws
+// denied, and keeps no record, where this host may not restore: another may.
 std::optional<repository::DrillRecord> run_due_drill(Context& context, const DrillRequest& request,
                                                      drill::Progress& progress,
                                                      std::stop_token stop);
