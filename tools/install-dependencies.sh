@@ -30,6 +30,7 @@ cloud=(
   python3-boto3 python3-flask python3-flask-cors python3-cryptography python3-xmltodict python3-yaml # moto runs on these
   python3-jsondiff python3-pyparsing python3-docker
   prometheus                     # promtool, and a server that scrapes: metrics, deploy/prometheus
+  chromium # the report of a drill is opened in a browser
   awscli curl openssl util-linux # deploy/aws, a second opinion on HTTP, certificates, setpriv
 )
 

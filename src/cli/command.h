@@ -39,6 +39,7 @@ void add_apply(CLI::App& program, Globals& globals);
 void add_backup(CLI::App& program, Globals& globals);
 void add_completion(CLI::App& program, Globals& globals);
 void add_check(CLI::App& program, Globals& globals);
+void add_drill(CLI::App& program, Globals& globals);
 void add_evidence(CLI::App& program, Globals& globals);
 void add_fire_drill(CLI::App& program, Globals& globals);
 void add_init(CLI::App& program, Globals& globals);

@@ -106,6 +106,7 @@ int main(int argc, char** argv) {
   cli::add_backup(program, globals);
   cli::add_check(program, globals);
   cli::add_completion(program, globals);
+  cli::add_drill(program, globals);
   cli::add_evidence(program, globals);
   cli::add_fire_drill(program, globals);
   cli::add_init(program, globals);

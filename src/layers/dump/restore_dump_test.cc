@@ -109,19 +109,19 @@ TEST_F(ArchiveFileTest, is_the_stores_own_file_where_there_is_one) {
 
 TEST_F(ArchiveFileTest, is_refused_when_it_is_not_what_was_recorded) {
   record_.sha256 = std::string(64, '0');
-  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, [](uint64_t) {}, {}); }).kind(),
+  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, {}, [](uint64_t) {}, {}); }).kind(),
             ErrorKind::corrupt);
 }
 
 TEST_F(ArchiveFileTest, is_not_copied_where_there_is_no_room) {
   record_.size = uint64_t{1} << 62;
-  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, [](uint64_t) {}, {}); }).kind(),
+  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, {}, [](uint64_t) {}, {}); }).kind(),
             ErrorKind::full);
 }
 
 TEST_F(ArchiveFileTest, is_absent_when_it_is_gone) {
   record_.name.number = 2;
-  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, [](uint64_t) {}, {}); }).kind(),
+  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, {}, [](uint64_t) {}, {}); }).kind(),
             ErrorKind::absent);
 }
 
