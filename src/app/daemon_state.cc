@@ -163,8 +163,6 @@ Json to_json(const DaemonState& state) {
 
 std::string to_metrics(const DaemonState& state) {
   Metrics metrics;
-  metrics.family("seawall_build_info", "gauge", "The program that answers; always 1.");
-  metrics.sample({{"version", state.version}}, 1);
   metrics.family("seawall_daemon_start_timestamp_seconds", "gauge", "When the daemon was started.");
   metrics.sample({}, base::to_unix_seconds(state.started));
   metrics.family("seawall_daemon_turn_timestamp_seconds", "gauge",

@@ -65,8 +65,7 @@ TEST(DaemonState, writes_metrics_as_prometheus_reads_them) {
     }
   }
   for (const char* line :
-       {"seawall_build_info{version=\"1.2.3\"} 1\n",
-        "seawall_daemon_rounds_total{policy=\"shop\",round=\"heartbeat\"} 7\n",
+       {"seawall_daemon_rounds_total{policy=\"shop\",round=\"heartbeat\"} 7\n",
         "seawall_daemon_store_reachable{policy=\"shop\"} 1\n",
         "seawall_daemon_store_reachable{policy=\"the \\\"other\\\"\\n\\\\\"} 0\n",
         "seawall_daemon_runs_total{policy=\"shop\",layer=\"dumps\",tier=\"nightly\",outcome="

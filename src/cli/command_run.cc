@@ -1,4 +1,5 @@
 #include "app/daemon.h"
+#include "app/watching.h"
 #include "base/log.h"
 #include "cli/command.h"
 
@@ -29,7 +30,8 @@ void run(Globals& globals, const RunOptions& options) {
       .once = options.once,
       .version = globals.version};
   globals.reloads = true;
-  const app::DaemonPlugs plugs;
+  app::Watching watching(globals.version, options.once);
+  const app::DaemonPlugs plugs = watching.plugs();
   globals.exit_code =
       app::run_daemon(order, plugs, globals.hang_ups, base::system_clock(), globals.token());
 }
