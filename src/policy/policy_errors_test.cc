@@ -128,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(
              "f:9:9: repository.lock needs a bucket: a folder cannot be locked", "s3://"},
         Case{"file:///backup/repository",
              "s3://a-repository\n  lock: { mode: compliance, for: 30d }",
-             "f:9:35: repository.lock.for of 30 days is not longer than the retention of nightly, "
+             "f:9:34: repository.lock.for of 30 days is not longer than the retention of nightly, "
              "30 days: no block could ever be shared",
              "60d"},
         Case{"file:///backup/dumps", "s3://a-dumps\n      lock: { mode: governance, for: 90d }",

@@ -93,7 +93,7 @@ TEST_F(ArchiveFileTest, is_a_copy_where_the_store_has_no_file_and_goes_with_it) 
   uint64_t told = 0;
   base::Path copy;
   {
-    const ArchiveFile file(store_, record_, [&](uint64_t at) { told = at; }, {});
+    const ArchiveFile file(store_, record_, {}, [&](uint64_t at) { told = at; }, {});
     copy = file.path();
     EXPECT_EQ(base::read_text_file(copy), body_);
   }
@@ -103,7 +103,7 @@ TEST_F(ArchiveFileTest, is_a_copy_where_the_store_has_no_file_and_goes_with_it) 
 
 TEST_F(ArchiveFileTest, is_the_stores_own_file_where_there_is_one) {
   storage::FileStore store(folder_.path());
-  const ArchiveFile file(store, record_, [](uint64_t) {}, {});
+  const ArchiveFile file(store, record_, {}, [](uint64_t) {}, {});
   EXPECT_EQ(file.path(), folder_.path() / "breezycorp_2026-11-22.dump");
 }
 
