@@ -6,6 +6,7 @@
 
 #include "app/key_care.h"
 #include "app/keys.h"
+#include "base/environment_file.h"
 #include "base/error.h"
 #include "repository/sealed_store.h"
 #include "storage/file_store.h"
@@ -27,6 +28,17 @@ Path find_policy(const std::optional<std::string>& given) {
   throw Error(ErrorKind::absent,
               "there is no policy: neither ./seawall.yaml nor /etc/seawall/seawall.yaml",
               "name one with --policy FILE or SEAWALL_POLICY, or write one with 'seawall init'");
+}
+
+void take_environment(const Path& policy) {
+  const char* named = std::getenv("SEAWALL_ENV_FILE");
+  if (named != nullptr && *named != '\0')
+    return base::set_variables(base::read_environment_file(named));
+  const Path folder = std::filesystem::is_directory(policy) ? policy : policy.parent_path();
+  std::error_code failed;
+  // A folder of that name is nothing of ours: Python's tools make some.
+  if (std::filesystem::is_regular_file(folder / "env", failed))
+    base::set_variables(base::read_environment_file(folder / "env"));
 }
 
 std::unique_ptr<storage::ObjectStore> open_store(const policy::Place& place,

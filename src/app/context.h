@@ -18,6 +18,13 @@ namespace app {
 // /etc/seawall/seawall.yaml.
 base::Path find_policy(const std::optional<std::string>& given);
 
+// Sets the variables that the policy's environment file has and nobody has set yet: for programs
+// that inherit nothing useful, as PostgreSQL's archiver gives nothing. The file is
+// $SEAWALL_ENV_FILE, which must be there then, or `env` beside the policy (in a folder of
+// policies), if it is there. Before any thread is started. Throws what
+// base::read_environment_file throws.
+void take_environment(const base::Path& policy);
+
 // The store at this place. `own` is how it is reached where that differs from the rest.
 std::unique_ptr<storage::ObjectStore> open_store(const policy::Place& place,
                                                  const policy::S3& settings,

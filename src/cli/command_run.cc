@@ -24,10 +24,11 @@ void run(Globals& globals, const RunOptions& options) {
                                : globals.quiet ? base::LogLevel::warn
                                                : base::LogLevel::info;
   base::set_up_log(level, form_of(options.log));
+  const base::Path policies =
+      app::find_policy(options.policies ? options.policies : globals.policy_file);
+  app::take_environment(policies);
   const app::DaemonOrder order{
-      .policies = app::find_policy(options.policies ? options.policies : globals.policy_file),
-      .once = options.once,
-      .version = globals.version};
+      .policies = policies, .once = options.once, .version = globals.version};
   globals.reloads = true;
   const app::DaemonPlugs plugs;
   globals.exit_code =

@@ -35,7 +35,8 @@ class OpenRepository {
       store_ = app::open_store(policy::parse_store(*options.repository), {}, {});
       repository_ = repository::Repository::open(*store_, nullptr, globals.token());
     } else {
-      context_.emplace(plan ? plan->policy : app::find_policy(globals.policy_file));
+      if (plan) app::take_environment(plan->policy);
+      context_.emplace(plan ? plan->policy : globals.policy());
       if (deadline) context_->give_up_after(*deadline);
       repository_ = context_->repository(globals.token());
     }
