@@ -11,6 +11,7 @@ using repository::SnapshotRoot;
 
 std::optional<SnapshotRoot> run_snapshot(Context& context, const Slot& slot,
                                          layers::SnapshotProgress& progress, std::stop_token stop) {
+  context.caps().step_back();
   const Repository repository = context.repository(stop);
   provider::NativeCluster cluster = context.cluster();
   const repository::Epoch epoch = repository.epoch_for(cluster.identity(), stop);
@@ -30,7 +31,8 @@ std::optional<SnapshotRoot> run_snapshot(Context& context, const Slot& slot,
         .slot = slot.due,
         .tiers = slot.tiers,
         .threads = context.threads(),
-        .compress_level = context.policy().repository.compress_level};
+        .compress_level = context.policy().repository.compress_level,
+        .reading = context.caps().reading.get()};
     root = layers::take_snapshot(cluster, repository, epoch, request, progress, stop);
     return base::Json{{"snapshot", root->id},
                       {"bytes", root->totals.bytes},

@@ -26,9 +26,11 @@ void run(Globals& globals, const RunOptions& options) {
   base::set_up_log(level, form_of(options.log));
   const base::Path policies =
       app::find_policy(options.policies ? options.policies : globals.policy_file);
-  app::take_environment(policies);
-  const app::DaemonOrder order{
-      .policies = policies, .once = options.once, .version = globals.version};
+  const base::Variables variables = app::take_environment(policies);
+  const app::DaemonOrder order{.policies = policies,
+                               .once = options.once,
+                               .version = globals.version,
+                               .variables = variables};
   globals.reloads = true;
   const app::DaemonPlugs plugs;
   globals.exit_code =

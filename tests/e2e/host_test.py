@@ -1,9 +1,11 @@
 """seawall on a real host: what `make install` puts where, the units, and secrets for who inherits nothing."""
 
+import glob
 import os
 import re
 import shutil
 import subprocess
+import time
 
 import harness
 from harness import ClusterTest, main, run
@@ -118,6 +120,84 @@ class Secrets(ClusterTest):
         os.unlink(self.env_file)
         os.mkdir(self.env_file)
         self.assertEqual(self.bare("apply").code, 3)
+
+
+class Capped(ClusterTest):
+    def taken(self, limits):
+        """A snapshot under these limits: its totals, how long it took, and the nice values that its threads had."""
+        self.write_policy(self.primary, extra=f"limits: {limits}\n")
+        begun = time.monotonic()
+        process = self.start_seawall("--json", "backup", "snapshots")
+        nice = set()
+        while process.poll() is None:
+            for thread in glob.glob(f"/proc/{process.pid}/task/*/stat"):
+                try:
+                    nice.add(int(harness.read(thread).rsplit(b")", 1)[1].split()[16]))
+                except OSError:
+                    continue  # it ended beside us
+            time.sleep(0.05)
+        elapsed = time.monotonic() - begun
+        return self.finished(process).json()["totals"], elapsed, nice
+
+    def test_snapshots_are_held_back_and_step_back(self):
+        self.primary = self.make_cluster()
+        self.write_policy(self.primary)
+        self.primary.start()
+        self.seawall("apply")
+        self.primary.sql("create table t (body bytea); alter table t alter body set storage external; "
+                         "insert into t select (select decode(string_agg(md5(random()::text), ''), 'hex') "
+                         "from generate_series(1, 6400) where i > 0) from generate_series(1, 40) i; checkpoint")
+        first, elapsed, nice = self.taken("{ store_per_second: 2MB, nice: 7 }")
+        self.assertGreater(first["stored_bytes"], 4_000_000)
+        self.assertGreater(elapsed, 0.8 * (first["stored_bytes"] - 2_000_000) / 2_000_000, first)
+        self.assertIn(7, nice)
+        second, elapsed, nice = self.taken("{ read_per_second: 8MB }")
+        self.assertGreater(elapsed, 0.8 * (second["bytes"] - 4_000_000) / 8_000_000, second)
+        self.assertNotIn(7, nice)
+        restored = self.restored("--at", "latest")
+        self.assertEqual(restored.sql("select count(*), sum(length(body)) from t"), "40|4096000")
+
+
+class Upgraded(ClusterTest):
+    def test_pg_upgrade_is_refused_until_it_is_meant_and_both_lives_can_be_restored(self):
+        old = self.make_cluster("old")
+        self.write_policy(old)
+        old.start()
+        self.seawall("apply")
+        old.sql("create table t as select generate_series(1, 1000) i")
+        self.seawall("backup", "snapshots")
+        old.sql("insert into t values (-1)")
+        self.archive_now(old)
+        old.stop()
+
+        new = self.make_cluster("new", port=5433)
+        scratch = os.path.join(self.folder, "pg_upgrade")
+        os.mkdir(scratch)
+        # From a major to itself: a new system identifier is what it is about.
+        run(os.path.join(harness.PG_BIN, "pg_upgrade"), "-b", harness.PG_BIN, "-B", harness.PG_BIN, "-d", old.data, "-D",
+            new.data, "-U", "postgres", "-p", "5441", "-P", "5442", "-s", self.folder, cwd=scratch)
+        self.write_policy(new)
+        new.start()
+        new.sql("insert into t values (-2)")
+        segment = new.sql("select pg_walfile_name(pg_switch_wal())")
+        self.wait_for(lambda: new.sql("select failed_count from pg_stat_archiver") != "0", what="the archiver refused")
+        lines = [line for line in harness.read(new.log).decode().splitlines() if "seawall: error" in line]
+        self.assertTrue(lines and all("new-epoch" in line for line in lines), lines)
+        refused = self.seawall("backup", "snapshots", check=False)
+        self.assertEqual(refused.code, 5, refused)
+
+        self.seawall("wal", "new-epoch", "--reason", "pg_upgrade")
+        self.archive_now(new)  # at the latest a minute after the refusals; at once with the next segment
+        self.assertGreaterEqual(new.sql("select last_archived_wal from pg_stat_archiver"), segment)
+        self.seawall("backup", "snapshots")
+        new.sql("insert into t values (-3)")
+        self.archive_now(new)
+        self.assertIn("no holes", self.seawall("wal", "audit").out)
+        again = self.restored("--at", "latest", name="again")
+        self.assertEqual(again.content(), new.content())
+        again.stop()
+        before = self.restored("--at", "latest", "--epoch", "1", name="before")
+        self.assertEqual(before.sql("select count(*), min(i) from t"), "1001|-1")
 
 
 if __name__ == "__main__":
