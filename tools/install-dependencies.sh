@@ -19,6 +19,7 @@ build=(
   libbenchmark-dev                                           # micro-benchmarks
   openssl                                                    # tests of TLS: certificates, a server
   faketime                                                   # tests of slots, retention and wrong clocks
+  systemd                                                    # systemd-analyze, for tests of the units; it is not started
   postgresql-15 postgresql-contrib python3 jq zstd util-linux # a server to back up, and what the tests ask it with
 )
 # For the test that boots pg-boss on what was restored; any Node.js that is there serves.

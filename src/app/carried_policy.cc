@@ -86,6 +86,7 @@ std::string carry_out(const PolicyText& text, const DueRun& due, layers::Snapsho
                       layers::DumpProgress& dump, ReplicaProgress& copying,
                       const std::stop_token& stop) {
   Context context(text.file, text.policy);
+  context.hold_back(text.caps);
   const Slot slot = slot_of(text.policy, due);
   if (due.layer == TieredLayer::snapshots) {
     require_our_cluster(context, stop);
@@ -146,8 +147,11 @@ CarriedPolicy::~CarriedPolicy() = default;
 
 void CarriedPolicy::take_up(std::string text, Instant now) {
   policy::Policy policy = policy::parse(text, file_.string());
-  const auto taken_up = std::make_shared<const PolicyText>(
-      PolicyText{.file = file_, .text = std::move(text), .policy = std::move(policy)});
+  Caps caps = caps_of(policy.limits);
+  const auto taken_up = std::make_shared<const PolicyText>(PolicyText{.file = file_,
+                                                                      .text = std::move(text),
+                                                                      .policy = std::move(policy),
+                                                                      .caps = std::move(caps)});
   std::unique_ptr<schedule::Rounds> rounds = make_rounds(taken_up);
   // Nothing of what follows can fail: there is no half of a new policy.
   if (rounds_) {

@@ -87,6 +87,7 @@ void copy_what_lags(Context& context, const std::stop_token& stop) {
 Round copies(const Policy& policy) {
   const auto work = [policy](Instant, const std::stop_token& stop) {
     Context context = context_of(policy);
+    context.hold_back(policy->caps);
     copy_what_lags(context, stop);
   };
   return {.name = "copies of dumps",

@@ -28,6 +28,7 @@ base::Instant share_from(const policy::Policy& policy, const Slot& slot, base::I
 
 std::optional<SnapshotRoot> run_snapshot(Context& context, const Slot& slot,
                                          layers::SnapshotProgress& progress, std::stop_token stop) {
+  context.caps().step_back();
   const Repository repository = context.repository(stop);
   provider::NativeCluster cluster = context.cluster();
   const repository::Epoch epoch = repository.epoch_for(cluster.identity(), stop);
@@ -48,7 +49,8 @@ std::optional<SnapshotRoot> run_snapshot(Context& context, const Slot& slot,
         .tiers = slot.tiers,
         .share_from = share_from(context.policy(), slot, base::system_clock().now()),
         .threads = context.threads(),
-        .compress_level = context.policy().repository.compress_level};
+        .compress_level = context.policy().repository.compress_level,
+        .reading = context.caps().reading.get()};
     root = layers::take_snapshot(cluster, repository, epoch, request, progress, stop);
     return base::Json{{"snapshot", root->id},
                       {"bytes", root->totals.bytes},

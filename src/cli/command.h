@@ -28,7 +28,13 @@ struct Globals {
   std::atomic<int> hang_ups = 0;
   int exit_code = 0;  // of a command that ended without an error but whose answer is "no"
 
-  app::Context context() const { return app::Context(app::find_policy(policy_file)); }
+  // The policy's file; its environment is ours from then on.
+  base::Path policy() const {
+    base::Path file = app::find_policy(policy_file);
+    app::take_environment(file);
+    return file;
+  }
+  app::Context context() const { return app::Context(policy()); }
   std::stop_token token() const { return stop.get_token(); }
 };
 

@@ -25,10 +25,13 @@ void run(Globals& globals, const RunOptions& options) {
                                : globals.quiet ? base::LogLevel::warn
                                                : base::LogLevel::info;
   base::set_up_log(level, form_of(options.log));
-  const app::DaemonOrder order{
-      .policies = app::find_policy(options.policies ? options.policies : globals.policy_file),
-      .once = options.once,
-      .version = globals.version};
+  const base::Path policies =
+      app::find_policy(options.policies ? options.policies : globals.policy_file);
+  const base::Variables variables = app::take_environment(policies);
+  const app::DaemonOrder order{.policies = policies,
+                               .once = options.once,
+                               .version = globals.version,
+                               .variables = variables};
   globals.reloads = true;
   app::Watching watching(globals.version, options.once);
   const app::DaemonPlugs plugs = watching.plugs();

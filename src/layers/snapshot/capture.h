@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "base/rate_limit.h"
 #include "provider/native_cluster.h"
 #include "repository/wal_archive.h"
 
@@ -18,6 +19,7 @@ struct SnapshotRequest {
   base::Instant share_from{};
   unsigned threads = 2;
   int compress_level = 2;
+  base::RateLimit* reading = nullptr;  // of the cluster's files; null: no limit. Borrowed
   base::Duration wal_wait =
       std::chrono::minutes(5);  // how long the WAL of the backup may take to be archived
 };

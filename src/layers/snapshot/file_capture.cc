@@ -187,6 +187,7 @@ class Reader {
     }
     const uint64_t offset = first_block * block_bytes;
     const size_t want = static_cast<size_t>(std::min(file.row.size - offset, blocks * block_bytes));
+    if (facts_.reading != nullptr) facts_.reading->take(want, stop_);
     const size_t got = reader_.read(offset, buffer_.span().first(want));
     if (got < want) shrink(file, offset + got);
     progress_.bytes_read += got;

@@ -19,6 +19,7 @@ struct CaptureFacts {
   uint64_t pack_bytes;
   unsigned threads;
   int compress_level;
+  base::RateLimit* reading = nullptr;  // as the request has it
 };
 
 // The base's shards that the snapshot may name again.
