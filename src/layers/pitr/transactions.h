@@ -31,7 +31,7 @@ struct Transaction {
   postgres::Lsn before;  // where the record before that one begins: replaying up to and including
                          // it is everything but this transaction
   std::map<RelationFile, RowCounts> changed;  // of relations that are no catalogs, the largest
-  uint64_t other_rows = 0;  // of relations that are not listed
+  uint64_t other_rows = 0;                    // of relations that are not listed
   RowCounts rows;                             // of all relations that are no catalogs
   uint64_t catalog_rows = 0;
   std::vector<RelationFile> removed;  // files that went with it: DROP, TRUNCATE, a rewrite
