@@ -98,7 +98,7 @@ void require_wanted(const Context& context, const TableRestore& request) {
   Connection target(request.into);
   const std::optional<char> there = kind_of(target, request.as);
   if (request.data_only) {
-    if (there == 'r' || there == 'p') return;
+    if (there && std::string_view("rp").find(*there) != std::string_view::npos) return;
     throw Error(ErrorKind::absent,
                 fmt::format("there is no table {} to put rows into", request.as.text()),
                 "without --data-only the table is made");

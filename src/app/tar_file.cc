@@ -40,7 +40,7 @@ Bytes gzip(ByteView plain) {
 
 void put_octal(char* at, size_t width, uint64_t value) {
   const std::string digits = fmt::format("{:0{}o}", value, width - 1);
-  std::memcpy(at, digits.data(), std::min(digits.size(), width - 1));
+  digits.copy(at, width - 1);
 }
 
 std::string pax_path(const std::string& path) {
