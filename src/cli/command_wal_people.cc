@@ -185,19 +185,22 @@ void receive(const Globals& globals, const ReceiveOptions& options) {
     const repository::Epoch epoch =
         policy->repository.epoch_for(cluster.identity(), globals.token());
     std::unique_ptr<ReceivePolicy> next;
-    std::stop_source ends;
-    try {
+    {
+      std::stop_source ends;
       const std::stop_callback told_to(globals.token(), [&ends] { ends.request_stop(); });
       const std::jthread watch([&](const std::stop_token& stop) {
         next = next_policy(file, policy->text, stop);
         if (next) ends.request_stop();
       });
-      return layers::receive_wal(cluster, policy->repository, epoch, request, progress,
-                                 ends.get_token());
-    } catch (const base::Error& failure) {
-      const bool anew = failure.kind() == base::ErrorKind::cancelled && next != nullptr;
-      if (!anew || globals.token().stop_requested()) throw;
+      // Stopped, it returns, or is cancelled where it had not begun.
+      try {
+        layers::receive_wal(cluster, policy->repository, epoch, request, progress,
+                            ends.get_token());
+      } catch (const base::Error& failure) {
+        if (failure.kind() != base::ErrorKind::cancelled || globals.token().stop_requested()) throw;
+      }
     }
+    if (!next || globals.token().stop_requested()) return;
     policy = std::move(next);
     base::info("{}: the policy {} is read anew", file.string(), policy->context.policy().name);
   }
