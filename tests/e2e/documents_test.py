@@ -44,7 +44,7 @@ class Page(html.parser.HTMLParser):
             self.open.append(tag)
         if "id" in attrs:
             self.ids.add(attrs["id"])
-        if tag == "a":
+        if tag == "a" and "href" in attrs:  # else a place that others link to
             self.links.append(attrs["href"])
         if tag in ("script", "link", "img", "iframe") or "src" in attrs:
             self.foreign.append(tag)
