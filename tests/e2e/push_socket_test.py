@@ -149,7 +149,7 @@ class PushSocket(ClusterTest):
         dice = harness.dice()
         self.primary.sql("alter system set archive_timeout = '1s'")
         self.primary.sql("select pg_reload_conf()")
-        for _ in range(4):
+        for _ in range(3):
             daemon = self.start_daemon()
             stop = time.monotonic() + dice.uniform(0.5, 2)
             while time.monotonic() < stop:
