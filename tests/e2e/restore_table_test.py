@@ -61,7 +61,7 @@ class RestoreTable(ClusterTest):
         self.archive_now(self.primary)
 
         done = self.table('shop."Clients"', "--lsn", lsn).json()
-        self.assertEqual((done["as"], done["rows"]), ('"shop"."Clients_restored"', 3001))
+        self.assertEqual((done["as"], done["rows"]), ('shop."Clients_restored"', 3001))
         self.assertEqual(self.hash_of('shop."Clients_restored"'), before)
         self.assertEqual(self.hash_of('shop."Clients"'), damaged)
         left = " ".join(done["left_out"])
