@@ -83,7 +83,8 @@ DumpOutcome run_dump(Context& context, const DumpOrder& order, layers::DumpProgr
     if (outcome.replica) details["replica"] = to_json(*outcome.replica);
     return details;
   };
-  run_slot(repository, slot, std::nullopt, work, stop);
+  const auto so_far = [&] { return base::Json{{"phases", progress.phase.to_json()}}; };
+  run_slot(repository, slot, std::nullopt, work, so_far, stop);
   return outcome;
 }
 

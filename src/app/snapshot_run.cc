@@ -54,9 +54,17 @@ std::optional<SnapshotRoot> run_snapshot(Context& context, const Slot& slot,
     root = layers::take_snapshot(cluster, repository, epoch, request, progress, stop);
     return base::Json{{"snapshot", root->id},
                       {"bytes", root->totals.bytes},
-                      {"stored_bytes", root->totals.stored_bytes}};
+                      {"stored_bytes", root->totals.stored_bytes},
+                      {"files", root->totals.files},
+                      {"packs", root->packs.size()},
+                      {"server", cluster.connection().major()}};
   };
-  run_slot(repository, slot, base_snapshot, work, stop);
+  const auto so_far = [&] {
+    return base::Json{{"phases", progress.phase.to_json()},
+                      {"bytes_read", progress.bytes_read.load()},
+                      {"bytes_new", progress.bytes_new.load()}};
+  };
+  run_slot(repository, slot, base_snapshot, work, so_far, stop);
   if (root && repository.seals_only()) {
     std::set<std::string> shards;
     for (const repository::ShardRef& shard : root->shards) shards.insert({shard.key, shard.prefix});

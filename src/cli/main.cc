@@ -7,12 +7,11 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "cli/command.h"
 #include "layers/pitr/get.h"
 
 namespace {
-
-constexpr const char* version = SEAWALL_VERSION;
 
 // A core dump would hold passwords and keys.
 void forbid_core_dumps() {
@@ -87,10 +86,10 @@ int main(int argc, char** argv) {
       "A team's backup strategy as one program: it carries the policy out, watches it, rehearses "
       "the restore.",
       "seawall");
-  program.set_version_flag("--version", version);
+  program.set_version_flag("--version", base::program_version);
   program.require_subcommand(1);
   program.fallthrough();
-  globals.version = version;
+  globals.version = base::program_version;
   program
       .add_option(
           "--policy", globals.policy_file,

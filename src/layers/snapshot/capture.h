@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "base/phase_clock.h"
 #include "base/rate_limit.h"
 #include "provider/native_cluster.h"
 #include "repository/wal_archive.h"
@@ -26,7 +27,7 @@ struct SnapshotRequest {
 
 // Told as it goes; read by another thread.
 struct SnapshotProgress {
-  std::atomic<const char*> phase{"starting"};
+  base::PhaseClock phase{"starting"};
   std::atomic<uint64_t> bytes_total{0};  // a guess, from the databases' sizes
   std::atomic<uint64_t> bytes_read{0};
   std::atomic<uint64_t> bytes_new{0};
