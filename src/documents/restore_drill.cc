@@ -35,6 +35,28 @@ void write_when(const Facts& facts, Document& document) {
   document.bullets(std::move(items));
 }
 
+// What the daemon does each week, by hand: a checklist begins where it ends.
+void write_rehearsal(const Facts& facts, Document& document) {
+  if (!facts.policy.drill) return;
+  document.heading("By machine", "by-machine");
+  document.paragraph(
+      "Each restores into a scratch server that nobody else reaches, asks it questions after a "
+      "damaged copy has failed them, measures RTO and RPO, cleans up, and is kept. The exit status "
+      "is 0 when it passed.");
+  std::vector<std::string> commands;
+  if (!facts.policy.layers.snapshots.empty()) commands.push_back("seawall drill latest");
+  bool copies = false;
+  for (const policy::DumpTier& tier : facts.policy.layers.dumps)
+    copies = copies || tier.replica.has_value();
+  if (!facts.policy.layers.dumps.empty()) commands.push_back("seawall drill dump");
+  if (copies) commands.push_back("seawall drill replica");
+  commands.push_back("seawall drill list");
+  document.commands(std::move(commands));
+  document.paragraph("The page to print and to keep is written by " +
+                     code("seawall drill report -o drill.html") +
+                     "; what follows here is the same by hand, for the day on which it must be.");
+}
+
 void write_physical(const Facts& facts, Document& document) {
   if (facts.policy.layers.snapshots.empty()) return;
   document.heading("Restore the cluster beside the live one", "physical");
@@ -144,6 +166,8 @@ void write_checklist(const Facts& facts, Document& document) {
   }
   boxes.push_back("The application started on what was restored and somebody logged in");
   boxes.push_back("What was restored for the drill is removed");
+  if (policy.drill && policy.drill->quarterly)
+    boxes.push_back("It is signed off: " + code("seawall drill sign-off --by NAME"));
   boxes.push_back("What was missing on this page is written down: ........");
   document.boxes(std::move(boxes));
   document.table({"Done by", "Date", "Result", "RTO measured", "RPO measured", "Signed"},
@@ -188,6 +212,7 @@ Document restore_drill(const Facts& facts) {
   Document document("runbooks/restore-drill", "Restore drill");
   write_opening(facts, document);
   write_when(facts, document);
+  write_rehearsal(facts, document);
   write_physical(facts, document);
   write_dump(facts, document);
   write_checklist(facts, document);

@@ -85,7 +85,8 @@ class Documents(ClusterTest):
         self.write_policy(self.primary, database="shop", layers=(
             '  pitr: { retain: 7d }\n  snapshots:\n    nightly: { at: "03:00", retain: 30d }\n'
             '    weekly: { at: "Sun 03:00", retain: 12w }\n  dumps:\n    nightly:\n') + self.dumps_layer,
-            extra=("objectives: { rto: 15m, rpo: 1m }\n"
+            extra=("objectives: { rto: 15m, rpo: 1h }\n"
+                   f"drill: {{ weekly: \"Sun 06:00\", quarterly: true, scratch: {self.folder}/drills }}\n"
                    "uncovered: [{ what: \"file uploads <in S3>\", why: \"not *carried* yet\" }]\n"))
 
     def shop(self, text):
@@ -205,6 +206,10 @@ class Documents(ClusterTest):
         ran = self.run_commands(texts["runbooks/restore-drill"], values, answers)
         self.assertEqual(len([line for line in ran if "restore" in line and "seawall" in line]), 3, ran)
         self.assertFalse(os.path.exists(drill))
+        self.assertEqual([line for line in ran if line.startswith("seawall drill ")],
+                         ["seawall drill latest", "seawall drill dump", "seawall drill list"])
+        results = self.seawall("runbook", "restore-drill").out.split("Results so far")[1]
+        self.assertEqual(len(re.findall(r"\| (latest|dump) \| passed \|", results)), 2, results)
         self.assertEqual(self.primary.sql("select count(*) from clients", "drill"), "3000")
 
         values = {"TARGET": os.path.join(into, "rescued"), "MOMENT": moment, "TABLE": "public.clients",
