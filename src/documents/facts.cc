@@ -63,7 +63,7 @@ std::string minute_of(base::Instant instant, const policy::Zone& zone) {
 std::string cadence_in_words(const policy::Cadence& cadence, const policy::Zone& zone) {
   if (cadence.kind == policy::Cadence::Kind::every)
     return "Every " + policy::describe_duration(cadence.interval);
-  const int64_t minutes = cadence.time_of_day.count();
+  const auto minutes = static_cast<int>(cadence.time_of_day.count());  // of a day
   constexpr const char* days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                   "Thursday", "Friday", "Saturday"};
   const bool by_night = minutes < 6 * 60 || minutes >= 20 * 60;

@@ -12,6 +12,8 @@ template <class... Ts>
 struct Overloaded : Ts... {
   using Ts::operator()...;
 };
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;  // clang 14 wants it said
 
 // Control characters of a value would end a line, a cell, a code span.
 std::string one_line(std::string_view text) {

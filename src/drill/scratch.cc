@@ -127,7 +127,7 @@ Scratch::~Scratch() {
 }
 
 Path Scratch::make(const std::string& name) const {
-  const Path folder = folder_ / name;
+  Path folder = folder_ / name;
   if (mkdir(folder.c_str(), 0700) != 0)
     base::throw_errno(fmt::format("creating folder {}", folder.string()));
   return folder;
