@@ -24,7 +24,8 @@ std::string to_string(Quarter quarter) {
 Quarter parse_quarter(std::string_view text) {
   Quarter quarter;
   const bool form = text.size() == 6 && text[4] == 'Q' && text[5] >= '1' && text[5] <= '4';
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + 4 * form, quarter.year);
+  const auto [end, failed] =
+      std::from_chars(text.data(), text.data() + (form ? 4 : 0), quarter.year);
   if (!form || failed != std::errc{} || end != text.data() + 4 || quarter.year < 1970) {
     throw base::Error(base::ErrorKind::invalid, fmt::format("'{}' is no quarter", text),
                       "write it as 2026Q4");
