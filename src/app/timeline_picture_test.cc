@@ -22,7 +22,7 @@ TEST(TimelinePicture, shows_snapshots_log_holes_and_marks) {
 TEST(TimelinePicture, a_moment_alone_can_be_drawn) {
   const base::Instant noon = base::from_rfc3339("2026-11-22T12:00:00Z");
   TimelineFacts facts{.begin = noon, .end = noon, .snapshots = {noon}, .logs = {}, .marks = {}};
-  EXPECT_NE(timeline_picture(facts, policy::Zone(), 10).find("S"), std::string::npos);
+  EXPECT_NE(timeline_picture(facts, policy::Zone(), 10).find('S'), std::string::npos);
 }
 
 }  // namespace
