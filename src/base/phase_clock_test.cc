@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/task_group.h"
+
 namespace base {
 namespace {
 
