@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/task_group.h"
 #include "testing/errors.h"
 
 namespace base {
