@@ -60,6 +60,22 @@ bool is_below(const Path& path, const Path& folder) {
   return text == root || text.starts_with(root + "/");
 }
 
+// Whether the drill that this lock is of is over, and the lock now ours. A child that its program
+// was just starting holds it a moment longer than the program lives.
+bool take_lock_of_dead(const File& lock) {
+  for (int tenths = 0; tenths < patience_tenths / 2; ++tenths) {
+    if (flock(lock.descriptor(), LOCK_EX | LOCK_NB) == 0) return true;
+    char text[32] = {};
+    const ssize_t got = pread(lock.descriptor(), text, sizeof text - 1, 0);
+    pid_t owner = 0;
+    if (got > 0) std::from_chars(text, text + got, owner);
+    const bool gone = owner > 0 && kill(owner, 0) != 0 && errno == ESRCH;
+    if (!gone) return false;
+    usleep(100'000);
+  }
+  return false;
+}
+
 // Ours whose working folder is in `folder`: a server and its children work in its data directory,
 // and whatever else a drill starts, in the drill's folder.
 std::vector<pid_t> processes_in(const Path& folder) {
@@ -115,6 +131,7 @@ Scratch::Scratch(const Path& base, const std::string& id) : folder_(base / (fold
   lock_ = File::open(folder_ / lock_name, O_CREAT | O_RDWR);
   if (flock(lock_.descriptor(), LOCK_EX | LOCK_NB) != 0)
     base::throw_errno(fmt::format("locking {}", folder_.string()));
+  lock_.write_all(base::as_bytes(fmt::format("{}\n", getpid())));
 }
 
 Scratch::~Scratch() {
@@ -140,7 +157,7 @@ Cleaned clean_scratch(const Path& base) {
   for (const auto& entry : std::filesystem::directory_iterator(base)) {
     if (!is_of_a_drill(entry.path())) continue;
     const std::optional<File> lock = File::open_if_there(entry.path() / lock_name, O_RDWR);
-    if (lock && flock(lock->descriptor(), LOCK_EX | LOCK_NB) != 0) continue;  // it lives
+    if (lock && !take_lock_of_dead(*lock)) continue;
     const std::vector<int> ended = end_processes(entry.path());
     cleaned.processes.insert(cleaned.processes.end(), ended.begin(), ended.end());
     remove_folder(entry.path());

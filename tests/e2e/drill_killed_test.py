@@ -29,7 +29,7 @@ class Killed(DrillTest):
         self.make().protect()
         # A child that does not go when it is asked to.
         self.write_policy(self.primary, database="shop", layers=self.layers(), extra=self.extra(
-            "  command: 'trap \"\" TERM HUP QUIT; touch begun; test -z \"$SLEEP\" || sleep 1000'\n"))
+            "  command: 'trap \"\" TERM HUP QUIT; test -z \"$SLEEP\" || { sleep 1000 & touch begun; wait; }'\n"))
         os.environ["SLEEP"] = "1"
         self.addCleanup(os.environ.pop, "SLEEP", None)
         for kind, steps in (("latest", PHYSICAL_STEPS), ("dump", DUMP_STEPS)):
