@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "monitor/runbook_sections.h"
+
 namespace app {
 
 using base::Instant;
@@ -181,34 +183,68 @@ std::string to_metrics(const DaemonState& state) {
   return metrics.take();
 }
 
+namespace {
+
+// So long a round may fail before it is a finding: most of what ends it passes.
+constexpr base::Duration patience = std::chrono::minutes(30);
+
+// A round's name as a part of a key.
+std::string dashed(std::string name) {
+  std::ranges::replace(name, ' ', '-');
+  return name;
+}
+
+}  // namespace
+
 std::vector<Finding> judge(const PolicyState& state) {
   std::vector<Finding> findings;
   if (!state.broken.empty()) {
     const std::string still = state.loaded ? fmt::format("the version of {} is still carried out",
                                                          base::to_rfc3339(*state.loaded))
                                            : "nothing of it is carried out";
-    findings.push_back({Severity::critical,
-                        fmt::format("{} cannot be used, {}: {}", state.file, still, state.broken),
-                        "mend the file; the daemon reads it again within seconds"});
+    findings.push_back(
+        {.severity = Severity::critical,
+         .what = fmt::format("{} cannot be used, {}: {}", state.file, still, state.broken),
+         .remedy = "mend the file; the daemon reads it again within seconds",
+         .key = "policy:broken",
+         .section = std::string(monitor::runbook::missed_backup),
+         .since = state.broken_since});
   }
   for (const RunState& run : state.runs) {
     if (!run.late) continue;
     findings.push_back(
-        {Severity::warning,
-         fmt::format("the run of {} {} for {} has not ended since {}", policy::name(run.layer),
-                     fmt::join(run.tiers, ", "), base::to_rfc3339(run.slot),
-                     base::to_rfc3339(run.begun)),
-         fmt::format(
+        {.severity = Severity::warning,
+         .what = fmt::format("the run of {} {} for {} has not ended since {}",
+                             policy::name(run.layer), fmt::join(run.tiers, ", "),
+                             base::to_rfc3339(run.slot), base::to_rfc3339(run.begun)),
+         .remedy = fmt::format(
              "it is at \"{}\": look at the server and the store, or give the tier more time "
              "by finish_within",
-             run.phase)});
+             run.phase),
+         .key = fmt::format("late:{}-{}", policy::name(run.layer), fmt::join(run.tiers, "-")),
+         .section = std::string(monitor::runbook::missed_backup),
+         .since = run.begun});
   }
   for (const schedule::RoundState& round : state.rounds) {
     if (!round.hangs) continue;
-    findings.push_back({Severity::warning,
-                        fmt::format("the daemon's {} hangs since {}", round.name,
-                                    base::to_rfc3339(round.begun.value_or(Instant{}))),
-                        "restart the daemon if it does not end, and say so in an issue"});
+    findings.push_back({.severity = Severity::warning,
+                        .what = fmt::format("the daemon's {} hangs since {}", round.name,
+                                            base::to_rfc3339(round.begun.value_or(Instant{}))),
+                        .remedy = "restart the daemon if it does not end, and say so in an issue",
+                        .key = "hangs:" + dashed(round.name),
+                        .section = std::string(monitor::runbook::missed_backup),
+                        .since = round.begun});
+  }
+  for (const schedule::RoundState& round : state.rounds) {
+    if (!round.failing_since || !round.begun || *round.begun - *round.failing_since < patience)
+      continue;
+    findings.push_back({.severity = Severity::warning,
+                        .what = fmt::format("the daemon's {} fails since {}: {}", round.name,
+                                            base::to_rfc3339(*round.failing_since), round.error),
+                        .remedy = "its error says what to mend; the daemon goes on trying",
+                        .key = "fails:" + dashed(round.name),
+                        .section = std::string(monitor::runbook::missed_backup),
+                        .since = round.failing_since});
   }
   return findings;
 }

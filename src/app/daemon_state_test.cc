@@ -80,6 +80,24 @@ TEST(DaemonState, finds_nothing_wrong_where_nothing_is) {
   EXPECT_EQ(describe(state_of({healthy()})), "policy shop, nothing under way");
 }
 
+TEST(DaemonState, tells_of_a_round_that_fails_for_long_and_gives_each_finding_a_key) {
+  PolicyState state = healthy();
+  ASSERT_FALSE(state.rounds.empty());
+  schedule::RoundState& round = state.rounds[0];
+  round.name = "write-once probe";
+  round.error = "refused";
+  round.failing_since = base::from_rfc3339("2028-02-29T12:00:00Z");
+  round.begun = *round.failing_since + std::chrono::minutes(29);
+  EXPECT_TRUE(judge(state).empty());
+  round.begun = *round.failing_since + std::chrono::minutes(31);
+  ASSERT_EQ(judge(state).size(), 1u);
+  EXPECT_EQ(judge(state)[0].key, "fails:write-once-probe");
+  for (const monitor::Finding& finding : judge(in_trouble())) {
+    EXPECT_NE(finding.key.find(':'), std::string::npos) << finding.what;
+    EXPECT_FALSE(finding.section.empty()) << finding.what;
+  }
+}
+
 TEST(DaemonState, names_a_broken_policy_a_late_run_and_a_round_that_hangs) {
   const std::vector<monitor::Finding> findings = judge(in_trouble());
   ASSERT_EQ(findings.size(), 3u);

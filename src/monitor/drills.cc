@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "monitor/runbook_sections.h"
 #include "repository/policy_log.h"
 
 namespace monitor {
@@ -57,12 +58,16 @@ void judge_failures(const Policy& policy, const DrillHistory& history,
     const auto newest = std::find_if(history.records.rbegin(), history.records.rend(),
                                      [&](const DrillRecord& one) { return one.kind == kind; });
     if (newest == history.records.rend() || newest->passed) continue;
-    findings.push_back({Severity::critical,
-                        fmt::format("the drill '{}' of {} failed: {}", repository::name(kind),
-                                    base::to_rfc3339(newest->started), newest->failure()),
-                        fmt::format("seawall drill report {}; then, when its cause is mended, "
-                                    "seawall drill {}",
-                                    newest->id, repository::name(kind))});
+    findings.push_back(
+        {.severity = Severity::critical,
+         .what = fmt::format("the drill '{}' of {} failed: {}", repository::name(kind),
+                             base::to_rfc3339(newest->started), newest->failure()),
+         .remedy = fmt::format("seawall drill report {}; then, when its cause is mended, "
+                               "seawall drill {}",
+                               newest->id, repository::name(kind)),
+         .key = fmt::format("drill-failed:{}", repository::name(kind)),
+         .section = std::string(runbook::drill_failed),
+         .since = newest->ended});
   }
 }
 
@@ -74,15 +79,20 @@ void judge_quarters(const Policy& policy, const DrillsDue& due, Instant now,
     const std::string remedy = fmt::format(
         "go through the checklist, then seawall drill sign-off --by NAME --quarter {}", name);
     if (now >= ends) {
-      findings.push_back({Severity::critical,
-                          fmt::format("the restore drill of {} was not signed off by {}", name,
-                                      policy::last_day(quarter)),
-                          remedy});
+      findings.push_back({.severity = Severity::critical,
+                          .what = fmt::format("the restore drill of {} was not signed off by {}",
+                                              name, policy::last_day(quarter)),
+                          .remedy = remedy,
+                          .key = "unsigned:" + name,
+                          .section = std::string(runbook::drill_failed),
+                          .since = ends});
     } else if (ends - now <= sign_off_warning) {
-      findings.push_back({Severity::warning,
-                          fmt::format("the restore drill of {} is to be signed off by {}", name,
-                                      policy::last_day(quarter)),
-                          remedy});
+      findings.push_back({.severity = Severity::warning,
+                          .what = fmt::format("the restore drill of {} is to be signed off by {}",
+                                              name, policy::last_day(quarter)),
+                          .remedy = remedy,
+                          .key = "unsigned:" + name,
+                          .section = std::string(runbook::drill_failed)});
     }
   }
 }
@@ -153,10 +163,13 @@ std::vector<Finding> judge_drills(const Policy& policy, const DrillHistory& hist
   if (!policy.drill) return findings;
   const DrillsDue due = drills_due(policy, history, now);
   if (due.state == DrillState::missed) {
-    findings.push_back({Severity::critical,
-                        fmt::format("the weekly restore drill due at {} was not held",
-                                    base::to_rfc3339(*due.slot)),
-                        "seawall drill"});
+    findings.push_back({.severity = Severity::critical,
+                        .what = fmt::format("the weekly restore drill due at {} was not held",
+                                            base::to_rfc3339(*due.slot)),
+                        .remedy = "seawall drill",
+                        .key = "missed:drill-weekly",
+                        .section = std::string(runbook::drill_failed),
+                        .since = due.deadline});
   }
   judge_failures(policy, history, findings);
   judge_quarters(policy, due, now, findings);

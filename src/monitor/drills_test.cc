@@ -130,6 +130,7 @@ TEST(JudgeDrills, wants_each_quarter_signed_off_by_its_last_day) {
   EXPECT_THAT(judge_drills(policy, history({}), at("2026-12-17T15:59:59Z")), IsEmpty());
   // The quarter ends at 16:00 UTC of the 31st.
   std::vector<Finding> findings = judge_drills(policy, history({}), at("2026-12-17T16:00:00Z"));
+  for (const Finding& finding : findings) EXPECT_FALSE(finding.key.empty()) << finding.what;
   ASSERT_THAT(findings, SizeIs(1));
   EXPECT_EQ(findings[0].severity, Severity::warning);
   EXPECT_THAT(findings[0].what, HasSubstr("by 2026-12-31"));
