@@ -20,7 +20,7 @@ void add(Times& times, const char* phase, double seconds) {
   }
 }
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+double in_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
 
@@ -28,7 +28,7 @@ PhaseClock& PhaseClock::operator=(const char* phase) {
   const std::lock_guard lock(mutex_);
   const char* before = now_.exchange(phase);
   if (std::string_view(before) == phase) return *this;
-  add(ended_, before, seconds(since_.elapsed()));
+  add(ended_, before, in_seconds(since_.elapsed()));
   since_ = Stopwatch();
   return *this;
 }
@@ -38,7 +38,7 @@ Json PhaseClock::to_json() const {
   {
     const std::lock_guard lock(mutex_);
     times = ended_;
-    add(times, now_, seconds(since_.elapsed()));
+    add(times, now_, in_seconds(since_.elapsed()));
   }
   Json phases = Json::array();
   for (const auto& [phase, took] : times)
