@@ -1,5 +1,7 @@
 # The commands of this project. `make help` lists them.
 JOBS ?= $(shell nproc)
+# End-to-end tests wait for servers and disks more than they compute.
+TEST_JOBS ?= $(shell expr $(JOBS) + 2)
 RELEASE := build/release
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-cloud build demo demo-s3 test test-long test-sanitize lint bench fuzz install clean
@@ -30,7 +32,7 @@ demo-s3: build ## the same with sealed backups in buckets of two regions, one of
 	@tools/demo/run.sh $(RELEASE)/seawall buckets
 
 test: build deps-cloud ## every suite once, at a bounded size
-	@ctest --preset release -j $(JOBS)
+	@ctest --preset release -j $(TEST_JOBS)
 
 test-long: build deps-cloud ## the same code with bigger numbers, then PostgreSQL 14 to 18: hours
 	@SEAWALL_LONG=1 ctest --preset long -j $(JOBS) --timeout 86400

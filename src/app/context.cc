@@ -62,13 +62,27 @@ std::string connection_url(const policy::ConnectionSource& source) {
 Context::Context(const Path& policy_file)
     : policy_file_(policy_file), policy_(policy::load(policy_file)) {}
 
+Context::Context(Path policy_file, policy::Policy policy)
+    : policy_file_(std::move(policy_file)), policy_(std::move(policy)) {}
+
 void Context::give_up_after(base::Duration most) {
   CHECK(!store_ && dump_stores_.empty());
   policy_.s3.deadline = std::min(policy_.s3.deadline, most);
 }
 
+void Context::remember(std::shared_ptr<storage::ReadMemory> memory) {
+  CHECK(!store_ && dump_stores_.empty());
+  memory_ = std::move(memory);
+}
+
+std::unique_ptr<storage::ObjectStore> Context::remembering(
+    std::unique_ptr<storage::ObjectStore> store) {
+  if (!memory_) return store;
+  return std::make_unique<storage::RememberingStore>(std::move(store), memory_);
+}
+
 storage::ObjectStore& Context::store() {
-  if (!store_) store_ = open_store(policy_.repository.store, policy_.s3, {});
+  if (!store_) store_ = remembering(open_store(policy_.repository.store, policy_.s3, {}));
   return *store_;
 }
 
@@ -124,7 +138,7 @@ storage::ObjectStore& Context::dump_store(const std::string& tier) {
     const bool by_service =
         dumps.encryption && dumps.encryption->mode == policy::DumpEncryptionMode::sse_kms;
     if (by_service) care.kms_key = resolved(dumps.encryption->key).value;
-    place.store = open_store(dumps.store, policy_.s3, {}, care);
+    place.store = remembering(open_store(dumps.store, policy_.s3, {}, care));
     if (dumps.encryption && !by_service) {
       std::optional<policy::KeySource> replica_key;
       if (dumps.replica) replica_key = dumps.replica->key;

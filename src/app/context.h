@@ -10,7 +10,7 @@
 #include "policy/policy.h"
 #include "provider/native_cluster.h"
 #include "repository/repository.h"
-#include "storage/object_store.h"
+#include "storage/remembering_store.h"
 
 namespace app {
 
@@ -31,12 +31,17 @@ std::string connection_url(const policy::ConnectionSource& source);
 class Context {
  public:
   explicit Context(const base::Path& policy_file);
+  // Of a policy that was read before: what is in the file now may be another one.
+  Context(base::Path policy_file, policy::Policy policy);
 
   const policy::Policy& policy() const { return policy_; }
   const base::Path& policy_file() const { return policy_file_; }
   // For whom somebody waits: no call to a bucket is tried for longer, whatever the policy says.
   // Before the first store is asked for.
   void give_up_after(base::Duration most);
+  // For whom reads the same records again and again: what was read whole is taken from there. Not
+  // for who asks a bucket for more than an ObjectStore gives. Before the first store is asked for.
+  void remember(std::shared_ptr<storage::ReadMemory> memory);
   storage::ObjectStore& store();
   // What the repository is sealed by; null where the policy does not encrypt it.
   const repository::Keys& keys();
@@ -67,6 +72,9 @@ class Context {
     std::unique_ptr<storage::ObjectStore> in_clear;
   };
 
+  std::unique_ptr<storage::ObjectStore> remembering(std::unique_ptr<storage::ObjectStore> store);
+
+  std::shared_ptr<storage::ReadMemory> memory_;  // shared with other contexts; may be null
   std::unique_ptr<storage::ObjectStore> store_;
   std::optional<repository::Keys> keys_;
   std::map<std::string, DumpPlace> dump_stores_;  // by tier

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "app/slot_run.h"
 #include "base/error.h"
 
 namespace app {
@@ -28,7 +27,8 @@ bool has_dump(const repository::Repository& repository, storage::ObjectStore& st
   } catch (const base::Error& failure) {
     if (failure.kind() != base::ErrorKind::denied) throw;
   }
-  for (const repository::RunRecord& run : repository::read_runs(repository, slot.lanes[0], stop)) {
+  for (const repository::RunRecord& run :
+       repository::read_runs(repository, slot.rows[0].lane, stop)) {
     if (!run.ok || run.slot != *slot.due) continue;
     const std::string name = base::member<std::string>(run.details, "dump");
     const auto is_it = [&](const StoredDump& dump) {
@@ -44,11 +44,8 @@ bool has_dump(const repository::Repository& repository, storage::ObjectStore& st
 DumpOutcome run_dump(Context& context, const DumpOrder& order, layers::DumpProgress& progress,
                      ReplicaProgress& copying, std::stop_token stop) {
   const repository::Repository repository = context.repository(stop);
-  const base::Instant now = base::system_clock().now();
-  const policy::DumpTier& tier = context.dump_tier(order.slot_of.value_or(order.like));
-  const Slot slot = order.slot_of
-                        ? newest_slot(context.policy(), TieredLayer::dumps, tier.tier.name, now)
-                        : slot_by_hand(TieredLayer::dumps);
+  const policy::DumpTier& tier = context.dump_tier(order.slot ? order.slot->tiers[0] : order.like);
+  const Slot slot = order.slot ? *order.slot : slot_by_hand(TieredLayer::dumps);
   storage::ObjectStore& store = context.dump_store(tier.tier.name);
   DumpOutcome outcome;
   if (slot.due && has_dump(repository, store, slot, stop)) {
@@ -56,6 +53,12 @@ DumpOutcome run_dump(Context& context, const DumpOrder& order, layers::DumpProgr
     return outcome;
   }
 
+  // Of a run that woke up after another had its slot: one slot has one dump.
+  const auto require_wanted = [&] {
+    if (slot.due && has_dump(repository, store, slot, stop))
+      throw base::error(base::ErrorKind::conflict, "another run has taken the dump of the slot {}",
+                        base::to_compact(*slot.due));
+  };
   const auto work = [&](const repository::Claim&) {
     const layers::DumpRequest request{
         .url = connection_url(context.policy().database.connection),
@@ -66,7 +69,8 @@ DumpOutcome run_dump(Context& context, const DumpOrder& order, layers::DumpProgr
         .compress = tier.options.compress,
         .roles_with_passwords = tier.roles_with_passwords,
         .again = order.again || slot.due,  // a slot's own dump is not its day's second thought
-        .programs = order.programs};
+        .programs = order.programs,
+        .before_record = require_wanted};
     outcome.record = layers::take_dump(store, request, progress, stop);
     const DumpRecord& record = *outcome.record;
     base::Json details = {{"dump", record.name.text()},

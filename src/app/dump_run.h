@@ -3,12 +3,13 @@
 
 #include "app/context.h"
 #include "app/replica.h"
+#include "app/slot_run.h"
 #include "layers/dump/take_dump.h"
 
 namespace app {
 
 struct DumpOrder {
-  std::optional<std::string> slot_of;  // for the newest slot of this tier; nothing: by hand
+  std::optional<Slot> slot;            // of one tier; nothing: by hand
   std::string like;                    // by hand: into the store and with the options of this tier
   bool again = false;                  // by hand: another one, though the day has its dump
   std::optional<base::Path> programs;  // where pg_dump is

@@ -1,8 +1,10 @@
 #include "app/slot_run.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "base/error.h"
+#include "base/task_group.h"
 #include "monitor/catalog.h"
 
 namespace app {
@@ -15,8 +17,11 @@ using policy::Tier;
 using policy::TieredLayer;
 using repository::Claim;
 using repository::Repository;
+using repository::RunRecord;
 
 namespace {
+
+constexpr base::Duration last_words_max = std::chrono::seconds(10);
 
 std::vector<Tier> tiers_of(const Policy& policy, TieredLayer layer) {
   if (layer == TieredLayer::snapshots) return policy.layers.snapshots;
@@ -25,49 +30,34 @@ std::vector<Tier> tiers_of(const Policy& policy, TieredLayer layer) {
   return tiers;
 }
 
+void add_tier(Slot& slot, TieredLayer layer, const Tier& tier) {
+  slot.tiers.push_back(tier.name);
+  slot.rows.push_back({monitor::lane(layer, tier.name), tier.finish_within});
+}
+
 // The attempt that may be claimed now. Throws conflict while an earlier one may still come to
 // something.
-int next_attempt(const Repository& repository, const Slot& slot, Instant now,
+int next_attempt(const Repository& repository, Instant slot, const Slot::Row& row, Instant now,
                  std::stop_token stop) {
-  if (!slot.due) return 1;
+  std::vector<Claim> claims = repository::read_claims(repository, row.lane, stop);
+  std::erase_if(claims, [&](const Claim& claim) { return claim.slot != slot; });
+  if (claims.empty()) return 1;
+  const std::vector<RunRecord> runs = repository::read_runs(repository, row.lane, stop);
   int attempt = 1;
-  for (const Claim& claim : repository::read_claims(repository, slot.lanes[0], stop)) {
-    if (claim.slot != *slot.due) continue;
-    bool failed = false;
-    for (const repository::RunRecord& run :
-         repository::read_runs(repository, slot.lanes[0], stop)) {
-      failed = failed || (run.slot == claim.slot && run.attempt == claim.attempt && !run.ok);
-    }
-    if (!failed && now - claim.at < slot.finish_within) {
+  for (const Claim& claim : claims) {
+    const bool failed = std::ranges::any_of(runs, [&](const RunRecord& run) {
+      return run.slot == claim.slot && run.attempt == claim.attempt && !run.ok;
+    });
+    if (!failed && now - claim.at < row.finish_within) {
       throw Error(ErrorKind::conflict,
                   fmt::format("the slot {} was claimed at {} by {}", base::to_compact(claim.slot),
                               base::to_rfc3339(claim.at), claim.host),
                   fmt::format("let it end; it may be claimed again {} after that",
-                              base::human_duration(slot.finish_within)));
+                              base::human_duration(row.finish_within)));
     }
     attempt = std::max(attempt, claim.attempt + 1);
   }
   return attempt;
-}
-
-Claim claim_slot(const Repository& repository, const Slot& slot,
-                 const std::optional<std::string>& base_snapshot, Instant now,
-                 std::stop_token stop) {
-  const int attempt = next_attempt(repository, slot, now, stop);
-  Claim claim = repository::new_claim(slot.lanes[0], slot.due.value_or(now), attempt,
-                                      repository::new_run_id(now), now);
-  claim.base = base_snapshot;
-  for (const repository::Lane& lane : slot.lanes) {
-    claim.lane = lane;
-    while (!put_claim(repository, claim, stop)) {
-      if (slot.due) {
-        throw base::error(ErrorKind::conflict, "the slot {} was claimed by another run just now",
-                          base::to_compact(claim.slot));
-      }
-      claim.slot += std::chrono::seconds(1);  // by hand, the second only names it
-    }
-  }
-  return claim;
 }
 
 void require_agreeing_clock(const Repository& repository, Instant now, std::stop_token stop) {
@@ -79,18 +69,95 @@ void require_agreeing_clock(const Repository& repository, Instant now, std::stop
               "set it right (NTP)");
 }
 
-void write_records(const Repository& repository, const Slot& slot, repository::RunRecord record) {
-  record.ended = base::system_clock().now();
-  for (const repository::Lane& lane : slot.lanes) {
-    record.lane = lane;
-    put_run(repository, record, {});  // also of a run that was told to stop
+// What the run holds: a claim in each row.
+class Claims {
+ public:
+  Claims(const Repository& repository, const Slot& slot,
+         const std::optional<std::string>& base_snapshot, Instant now, const std::stop_token& stop)
+      : repository_(repository), started_(now) {
+    const std::string run = repository::new_run_id(now);
+    std::vector<int> attempts;
+    for (const Slot::Row& row : slot.rows) {
+      attempts.push_back(slot.due ? next_attempt(repository, *slot.due, row, now, stop) : 1);
+    }
+    for (size_t i = 0; i < slot.rows.size(); ++i) {
+      Claim claim =
+          repository::new_claim(slot.rows[i].lane, slot.due.value_or(now), attempts[i], run, now);
+      claim.base = base_snapshot;
+      while (!put_claim(repository, claim, stop)) {
+        if (slot.due) lose(claim);
+        claim.slot += std::chrono::seconds(1);  // by hand, the second only names it
+      }
+      claims_.push_back(claim);
+    }
   }
+
+  const Claim& first() const { return claims_[0]; }
+
+  void write_records(RunRecord record, const std::stop_token& stop) const {
+    record.started = started_;
+    record.ended = base::system_clock().now();
+    for (const Claim& claim : claims_) {
+      record.lane = claim.lane;
+      record.slot = claim.slot;
+      record.attempt = claim.attempt;
+      record.run = claim.run;
+      put_run(repository_, record, stop);
+    }
+  }
+
+ private:
+  // The rows that we hold already are given back, or nobody could have them for hours.
+  [[noreturn]] void lose(const Claim& lost) const {
+    const std::string why =
+        fmt::format("the slot {} was claimed by another run just now", base::to_compact(lost.slot));
+    RunRecord record;
+    record.cancelled = true;
+    record.error = why;
+    write_records(record, {});
+    throw Error(ErrorKind::conflict, why);
+  }
+
+  const Repository& repository_;
+  Instant started_;
+  std::vector<Claim> claims_;
+};
+
+// The last words of a run that was told to stop: whoever told it does not wait for ever.
+void write_in_time(const Claims& claims, const RunRecord& record) {
+  std::stop_source late;
+  const std::jthread timer([&late](const std::stop_token& done) {
+    if (base::sleep_for(last_words_max, done)) late.request_stop();
+  });
+  claims.write_records(record, late.get_token());
+}
+
+// Writes how a run failed, and throws it.
+[[noreturn]] void fail(const Claims& claims, const Error& failure, const std::stop_token& stop) {
+  RunRecord record;
+  record.cancelled = failure.kind() == ErrorKind::cancelled;
+  record.error = failure.message();
+  try {
+    if (stop.stop_requested()) {
+      write_in_time(claims, record);
+    } else {
+      claims.write_records(record, {});
+    }
+  } catch (const Error& second) {
+    throw Error(failure.kind(),
+                fmt::format("{} (and its record could not be written: {})", failure.message(),
+                            second.message()),
+                failure.hint());
+  }
+  throw Error(failure);
 }
 
 }  // namespace
 
 Slot slot_by_hand(TieredLayer layer) {
-  return {std::nullopt, {}, {monitor::lane(layer, "by-hand")}, std::chrono::hours(24)};
+  return {.due = std::nullopt,
+          .tiers = {},
+          .rows = {{monitor::lane(layer, "by-hand"), std::chrono::hours(24)}}};
 }
 
 Slot newest_slot(const Policy& policy, TieredLayer layer, const std::string& name, Instant now) {
@@ -101,16 +168,23 @@ Slot newest_slot(const Policy& policy, TieredLayer layer, const std::string& nam
                 fmt::format("the policy has no tier '{}' of {}", name, policy::name(layer)),
                 fmt::format("layers.{} in the policy names those there are", policy::name(layer)));
   }
-  Slot slot{.finish_within = tier->finish_within};
-  slot.due = policy::last_slot_at_or_before(tier->cadence, policy.timezone, now);
-  for (const Tier& other : tiers) {
+  const Instant due = policy::last_slot_at_or_before(tier->cadence, policy.timezone, now);
+  return slot_of(policy, {.layer = layer, .slot = due, .tickets = {{name, 1}}});
+}
+
+Slot slot_of(const Policy& policy, const policy::DueRun& run) {
+  Slot slot{.due = run.slot, .tiers = {}, .rows = {}};
+  for (const Tier& tier : tiers_of(policy, run.layer)) {
+    const bool asked = std::ranges::any_of(run.tickets, [&](const policy::DueRun::Ticket& ticket) {
+      return ticket.tier == tier.name;
+    });
     const bool shares =
-        layer == TieredLayer::snapshots &&
-        policy::last_slot_at_or_before(other.cadence, policy.timezone, now) == *slot.due;
-    if (other.name != name && !shares) continue;
-    slot.tiers.push_back(other.name);
-    slot.lanes.push_back(monitor::lane(layer, other.name));
+        run.layer == TieredLayer::snapshots &&
+        policy::last_slot_at_or_before(tier.cadence, policy.timezone, run.slot) == run.slot;
+    if (asked || shares) add_tier(slot, run.layer, tier);
   }
+  CHECK(!slot.rows.empty());
+  std::ranges::sort(slot.rows, {}, &Slot::Row::lane);
   return slot;
 }
 
@@ -119,25 +193,29 @@ void run_slot(const Repository& repository, const Slot& slot,
               std::stop_token stop) {
   const Instant now = base::system_clock().now();
   require_agreeing_clock(repository, now, stop);
-  const Claim claim = claim_slot(repository, slot, base_snapshot, now, stop);
-  repository::RunRecord record{
-      .slot = claim.slot, .attempt = claim.attempt, .run = claim.run, .started = now};
+  const Claims claims(repository, slot, base_snapshot, now, stop);
+  RunRecord record;
   try {
-    record.details = work(claim);
+    record.details = work(claims.first());
     record.ok = true;
   } catch (const Error& failure) {
-    record.error = failure.message();
-    try {
-      write_records(repository, slot, record);
-    } catch (const Error& second) {
-      throw Error(failure.kind(),
-                  fmt::format("{} (and its record could not be written: {})", failure.message(),
-                              second.message()),
-                  failure.hint());
-    }
-    throw;
+    fail(claims, failure, stop);
+  } catch (const std::exception& failure) {
+    fail(claims, Error(ErrorKind::unavailable, failure.what()), stop);
   }
-  write_records(repository, slot, record);
+  if (stop.stop_requested()) {
+    write_in_time(claims, record);
+  } else {
+    claims.write_records(record, {});
+  }
+}
+
+bool has_ended_well(const Repository& repository, const Slot& slot, std::stop_token stop) {
+  return std::ranges::all_of(slot.rows, [&](const Slot::Row& row) {
+    return std::ranges::any_of(
+        repository::read_runs(repository, row.lane, stop),
+        [&](const RunRecord& run) { return run.ok && run.slot == slot.due; });
+  });
 }
 
 }  // namespace app

@@ -2,23 +2,18 @@
 
 #include <set>
 
-#include "app/slot_run.h"
 #include "repository/index_cache.h"
 
 namespace app {
 
-using policy::TieredLayer;
 using repository::Repository;
 using repository::SnapshotRoot;
 
-std::optional<SnapshotRoot> run_snapshot(Context& context, const std::optional<std::string>& tier,
+std::optional<SnapshotRoot> run_snapshot(Context& context, const Slot& slot,
                                          layers::SnapshotProgress& progress, std::stop_token stop) {
   const Repository repository = context.repository(stop);
   provider::NativeCluster cluster = context.cluster();
   const repository::Epoch epoch = repository.epoch_for(cluster.identity(), stop);
-  const base::Instant now = base::system_clock().now();
-  const Slot slot = tier ? newest_slot(context.policy(), TieredLayer::snapshots, *tier, now)
-                         : slot_by_hand(TieredLayer::snapshots);
   if (slot.due) {
     const auto key = repository::snapshot_key(epoch.number, base::to_compact(*slot.due));
     if (repository.store().stat(key, stop)) return std::nullopt;

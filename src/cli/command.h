@@ -6,6 +6,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <functional>
 #include <stop_token>
 #include <thread>
@@ -20,8 +21,12 @@ struct Globals {
   std::optional<std::string> policy_file;
   bool json = false;
   bool quiet = false;
-  std::stop_source stop;  // requested by SIGINT and SIGTERM
-  int exit_code = 0;      // of a command that ended without an error but whose answer is "no"
+  bool verbose = false;
+  std::string version;                // of this program
+  std::stop_source stop;              // requested by SIGINT and SIGTERM
+  std::atomic<bool> reloads = false;  // whether SIGHUP is counted; otherwise it ends us, as it does
+  std::atomic<int> hang_ups = 0;
+  int exit_code = 0;  // of a command that ended without an error but whose answer is "no"
 
   app::Context context() const { return app::Context(app::find_policy(policy_file)); }
   std::stop_token token() const { return stop.get_token(); }
@@ -44,6 +49,7 @@ void add_probe(CLI::App& program, Globals& globals);
 void add_prune(CLI::App& program, Globals& globals);
 void add_replicate(CLI::App& program, Globals& globals);
 void add_restore(CLI::App& program, Globals& globals);
+void add_run(CLI::App& program, Globals& globals);
 void add_status(CLI::App& program, Globals& globals);
 void add_verify(CLI::App& program, Globals& globals);
 void add_wal(CLI::App& program, Globals& globals);

@@ -1,3 +1,4 @@
+#include "app/heartbeat.h"
 #include "cli/command.h"
 #include "repository/policy_log.h"
 
@@ -14,6 +15,8 @@ void apply(const Globals& globals) {
   const repository::Epoch epoch = repository.epoch_for(cluster.identity(), globals.token());
   repository::keep_policy(repository, base::read_text_file(context.policy_file()),
                           base::system_clock().now(), globals.token());
+  if (context.policy().run.heartbeat && !cluster.in_recovery())
+    app::prepare_heartbeat(cluster.connection());
   if (globals.json) {
     print_json({{"repository", context.store().url()}, {"epoch", epoch.number.value}});
     return;

@@ -34,11 +34,15 @@ void print_snapshot(const repository::SnapshotRoot& root, const base::Stopwatch&
 
 void backup_snapshot(Globals& globals, const std::optional<std::string>& tier) {
   app::Context context = globals.context();
+  constexpr policy::TieredLayer layer = policy::TieredLayer::snapshots;
+  const app::Slot slot =
+      tier ? app::newest_slot(context.policy(), layer, *tier, base::system_clock().now())
+           : app::slot_by_hand(layer);
   layers::SnapshotProgress progress;
   const base::Stopwatch watch;
   ProgressLine line(globals, [&] { return describe(progress); });
   const std::optional<repository::SnapshotRoot> taken =
-      app::run_snapshot(context, tier, progress, globals.token());
+      app::run_snapshot(context, slot, progress, globals.token());
   line.finish();
   if (!taken) {
     if (globals.json) return print_json(nullptr);

@@ -50,10 +50,12 @@ void backup_dumps(const Globals& globals, const DumpOptions& options) {
   app::ReplicaProgress copying;
   const base::Stopwatch watch;
   ProgressLine line(globals, [&] { return describe(progress, copying); });
-  const app::DumpOrder order{.slot_of = options.tier,
-                             .like = options.like,
-                             .again = options.again,
-                             .programs = options.programs};
+  std::optional<app::Slot> slot;
+  if (options.tier)
+    slot = app::newest_slot(context.policy(), policy::TieredLayer::dumps, *options.tier,
+                            base::system_clock().now());
+  const app::DumpOrder order{
+      .slot = slot, .like = options.like, .again = options.again, .programs = options.programs};
   const app::DumpOutcome outcome =
       app::run_dump(context, order, progress, copying, globals.token());
   line.finish();

@@ -20,7 +20,20 @@ void forbid_core_dumps() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
+// What SIGHUP does to a program that does not listen to it, unless it was told not to care (nohup).
+void die_of_hang_up() {
+  struct sigaction inherited {};
+  if (sigaction(SIGHUP, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN) return;
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGHUP);
+  signal(SIGHUP, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  raise(SIGHUP);
+}
+
 // SIGINT and SIGTERM ask the work to stop; it then ends as cancelled, with nothing half done.
+// SIGHUP is for the daemon.
 void stop_on_signals(cli::Globals& globals) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);  // a file too large is an error like a full disk
@@ -28,9 +41,18 @@ void stop_on_signals(cli::Globals& globals) {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::thread([set, &globals] {
-    for (int received = 0; sigwait(&set, &received) == 0;) globals.stop.request_stop();
+    for (int received = 0; sigwait(&set, &received) == 0;) {
+      if (received != SIGHUP) {
+        globals.stop.request_stop();
+      } else if (globals.reloads) {
+        ++globals.hang_ups;
+      } else {
+        die_of_hang_up();
+      }
+    }
   }).detach();
 }
 
@@ -68,7 +90,7 @@ int main(int argc, char** argv) {
   program.set_version_flag("--version", version);
   program.require_subcommand(1);
   program.fallthrough();
-  bool verbose = false;
+  globals.version = version;
   program
       .add_option(
           "--policy", globals.policy_file,
@@ -76,9 +98,9 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   program.add_flag("--json", globals.json, "answer with JSON on standard output");
   program.add_flag("-q,--quiet", globals.quiet, "no progress");
-  program.add_flag("-v,--verbose", verbose, "more log lines");
+  program.add_flag("-v,--verbose", globals.verbose, "more log lines");
   program.parse_complete_callback(
-      [&] { base::set_up_log(verbose ? base::LogLevel::debug : base::LogLevel::info); });
+      [&] { base::set_up_log(globals.verbose ? base::LogLevel::debug : base::LogLevel::info); });
   cli::add_alert(program, globals);
   cli::add_apply(program, globals);
   cli::add_backup(program, globals);
@@ -94,6 +116,7 @@ int main(int argc, char** argv) {
   cli::add_prune(program, globals);
   cli::add_replicate(program, globals);
   cli::add_restore(program, globals);
+  cli::add_run(program, globals);
   cli::add_status(program, globals);
   cli::add_verify(program, globals);
   cli::add_wal(program, globals);

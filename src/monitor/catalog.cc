@@ -122,6 +122,7 @@ void read_promises(Catalog& catalog, const policy::Policy& now_policy, const Rep
                    base::Instant now, std::stop_token stop) {
   std::map<TierKey, policy::Cadence> cadences;
   std::map<TierKey, std::pair<base::Instant, base::Instant>> since;
+  std::optional<base::Instant> sealed_since;
   const auto take = [&](const policy::Policy& policy, base::Instant at) {
     std::map<TierKey, policy::Cadence> seen;
     for (const policy::Tier& tier : policy.layers.snapshots)
@@ -139,20 +140,25 @@ void read_promises(Catalog& catalog, const policy::Policy& now_policy, const Rep
     cadences = std::move(seen);
   };
   for (const repository::PolicyVersion& version : repository::read_policies(repository, stop)) {
+    if (version.text.empty()) {  // not open to us; the last that was kept is the one at hand
+      sealed_since = version.since;
+      continue;
+    }
+    sealed_since.reset();
     try {
       take(policy::parse(version.text, "policies/"), version.since);
     } catch (const base::Error&) {
       continue;  // written by another version: it says nothing that we understand
     }
   }
-  take(now_policy, now);
+  take(now_policy, sealed_since.value_or(now));
   for (const auto& [key, cadence] : cadences) {
     catalog.histories[key].adopted = since[key].first;
     catalog.histories[key].cadence_since = since[key].second;
   }
 }
 
-void read_histories(Catalog& catalog, const Repository& repository, std::stop_token stop) {
+void fill_histories(Catalog& catalog, const Repository& repository, std::stop_token stop) {
   for (auto& [key, history] : catalog.histories) {
     const std::string tier_lane = lane(key.layer, key.tier);
     std::map<std::pair<base::Instant, int>, bool> failed;
@@ -181,6 +187,36 @@ void read_histories(Catalog& catalog, const Repository& repository, std::stop_to
   }
 }
 
+void add_snapshots(Catalog& catalog, const Repository& repository, const Epoch& epoch,
+                   std::stop_token stop) {
+  for (SnapshotRoot& root :
+       repository::read_snapshots(repository, epoch.number, catalog.unreadable, stop)) {
+    catalog.retention.snapshots.push_back(to_catalog(root));
+    catalog.retention.snapshots.back().damaged =
+        catalog.verified && catalog.verified->damages(root.id);
+    root.shards.clear();  // what was kept of a terabyte's would add up
+    catalog.snapshots.push_back(std::move(root));
+  }
+}
+
+// On a host that only seals: a snapshot of a slot is named after it, and whoever takes it serves
+// all tiers that share the slot.
+void add_snapshots_by_name(Catalog& catalog, const policy::Policy& policy,
+                           const Repository& repository, const Epoch& epoch, std::stop_token stop) {
+  for (const std::string& id : repository::snapshot_ids(repository, epoch.number, stop)) {
+    SnapshotRoot root{.id = id, .run = ""};
+    root.epoch = epoch.number;
+    root.stopped = base::from_compact(id);
+    for (const policy::Tier& tier : policy.layers.snapshots) {
+      if (policy::last_slot_at_or_before(tier.cadence, policy.timezone, root.stopped) ==
+          root.stopped)
+        root.tiers.push_back(tier.name);
+    }
+    if (!root.tiers.empty()) root.slot = root.stopped;
+    catalog.snapshots.push_back(std::move(root));
+  }
+}
+
 }  // namespace
 
 std::string lane(TieredLayer layer, const std::string& tier) {
@@ -195,19 +231,31 @@ Catalog read_catalog(const policy::Policy& policy, const Repository& repository,
   catalog.verified = repository::newest_verification(repository, stop);
   catalog.probe = repository::newest_probe(repository, stop);
   for (const Epoch& epoch : catalog.epochs) {
-    for (SnapshotRoot& root :
-         repository::read_snapshots(repository, epoch.number, catalog.unreadable, stop)) {
-      catalog.retention.snapshots.push_back(to_catalog(root));
-      catalog.retention.snapshots.back().damaged =
-          catalog.verified && catalog.verified->damages(root.id);
-      root.shards.clear();  // what was kept of a terabyte's would add up
-      catalog.snapshots.push_back(std::move(root));
-    }
+    add_snapshots(catalog, repository, epoch, stop);
     read_wal(catalog, repository, epoch, stop);
   }
   read_dumps(catalog, repository, database, dump_places, stop);
   read_promises(catalog, policy, repository, now, stop);
-  read_histories(catalog, repository, stop);
+  fill_histories(catalog, repository, stop);
+  return catalog;
+}
+
+Catalog read_histories(const policy::Policy& policy, const Repository& repository,
+                       const std::string& database, const std::vector<DumpPlace>& dump_places,
+                       base::Instant now, std::stop_token stop) {
+  Catalog catalog;
+  if (!repository.seals_only())
+    catalog.verified = repository::newest_verification(repository, stop);
+  for (const Epoch& epoch : repository.epochs(stop)) {
+    if (repository.seals_only()) {
+      add_snapshots_by_name(catalog, policy, repository, epoch, stop);
+    } else {
+      add_snapshots(catalog, repository, epoch, stop);
+    }
+  }
+  read_dumps(catalog, repository, database, dump_places, stop);
+  read_promises(catalog, policy, repository, now, stop);
+  fill_histories(catalog, repository, stop);
   return catalog;
 }
 

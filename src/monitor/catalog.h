@@ -55,6 +55,11 @@ Catalog read_catalog(const policy::Policy& policy, const repository::Repository&
                      const std::string& database, const std::vector<DumpPlace>& dump_places,
                      base::Instant now, std::stop_token stop);
 
+// As much of it as says what is due and how the last runs went: without the log.
+Catalog read_histories(const policy::Policy& policy, const repository::Repository& repository,
+                       const std::string& database, const std::vector<DumpPlace>& dump_places,
+                       base::Instant now, std::stop_token stop);
+
 // The lane of a tier, as claims and runs are filed.
 std::string lane(policy::TieredLayer layer, const std::string& tier);
 

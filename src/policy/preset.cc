@@ -86,10 +86,6 @@ std::vector<Draft> uncovered_dumps(const PresetStores& stores) {
 Draft uncovered(const PresetStores& stores) {
   constexpr const char* files = "the files layer is not carried by this build yet";
   constexpr const char* configuration = "the configuration layer is not carried by this build yet";
-  constexpr const char* alerts =
-      "alerts are not carried by this build yet; `seawall status` tells by its exit code";
-  constexpr const char* drills =
-      "drills are not carried by this build yet; rehearse with `seawall restore`";
   Draft draft{.key = "uncovered", .children = uncovered_dumps(stores)};
   for (Draft& one : std::vector<Draft>{
            note("file uploads in S3: versioning and cross-region replication to a DR bucket",
@@ -99,14 +95,59 @@ Draft uncovered(const PresetStores& stores) {
            note("client templates (xlsx) in S3 with versioning", configuration),
            note("secrets in Vault or AWS Secrets Manager, with their rotation history",
                 configuration),
-           note("infrastructure as code: mirrors of the git remotes", configuration),
-           note("weekly health check that restorability holds", drills),
-           note("quarterly restore drill with its checklist", drills),
-           note("success and failure alerts to Slack (#spade-ops) and PagerDuty", alerts),
-           note("one missed run pages on-call", alerts)}) {
+           note("infrastructure as code: mirrors of the git remotes", configuration)}) {
     draft.children.push_back(std::move(one));
   }
   return draft;
+}
+
+Draft run(const PresetStores& stores) {
+  Draft draft{.key = "run",
+              .children = {{.key = "listen", .value = "127.0.0.1:9187"},
+                           {.key = "heartbeat", .value = "true"}}};
+  if (stores.in_buckets()) {
+    draft.children.push_back({.key = "probe",
+                              .value = "\"04:30\"",
+                              .why = {"Buckets are write-once for the backup role: a compromised "
+                                      "key must not be able to delete backups."}});
+  }
+  return draft;
+}
+
+Draft monitor() {
+  return {.key = "monitor",
+          .why = {"Backup success and failure go to #spade-ops and to PagerDuty; one missed run "
+                  "pages on-call."},
+          .children = {{.key = "slack",
+                        .children = {{.key = "webhook", .value = "env:SLACK_WEBHOOK_URL"},
+                                     {.key = "channel", .value = "\"#spade-ops\""},
+                                     {.key = "success", .value = "each"}}},
+                       {.key = "pagerduty",
+                        .children = {{.key = "routing_key", .value = "env:PAGERDUTY_ROUTING_KEY"},
+                                     {.key = "changes", .value = "true"}}},
+                       {.key = "missed_runs", .value = "1"}}};
+}
+
+Draft drill() {
+  return {
+      .key = "drill",
+      .why = {"The weekly health check verifies restorability; the quarterly drill has a checklist "
+              "that somebody signs off."},
+      .children = {
+          {.key = "weekly", .value = "\"Sun 06:00\""},
+          {.key = "quarterly", .value = "true"},
+          {.key = "checks",
+           .children = {
+               {.key = "-",
+                .children = {{.key = "name", .value = "staff users' password hashes are there"},
+                             {.key = "sql",
+                              .value = "\"select count(*) from public.staff_users where "
+                                       "password_hash is null or password_hash = ''\""},
+                             {.key = "expect", .value = "\"0\""}}},
+               {.key = "-",
+                .children = {{.key = "name", .value = "there are staff users"},
+                             {.key = "sql", .value = "\"select count(*) from public.staff_users\""},
+                             {.key = "expect", .value = "\"> 0\""}}}}}}};
 }
 
 }  // namespace
@@ -126,6 +167,9 @@ std::string preset_breezycorp(const PresetPlaces& places) {
                                   .why = {"A restore drill measures about 15 minutes for our "
                                           "data."}},
                                  {.key = "rpo", .value = "1m"}}});
+  drafts.push_back(run(places.stores));
+  drafts.push_back(monitor());
+  drafts.push_back(drill());
   drafts.push_back(uncovered(places.stores));
   return render_commented(drafts,
                           {"The backup strategy of breezycorp as a policy of seawall.",

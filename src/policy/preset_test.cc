@@ -72,9 +72,21 @@ TEST(Preset, of_breezycorp_leaves_out_jobs_and_sessions_and_nothing_else) {
 constexpr const char* of_the_dumps_bucket[] = {"breezycorp-backups-<region>",
                                                "cross-region replication of the dumps",
                                                "BACKUP_KMS_KEY_ID", "lifecycle rule", "write-once"};
-constexpr const char* of_later_builds[] = {"retention=5y", "7 years",       "xlsx",      "Vault",
-                                           "git",          "weekly",        "quarterly", "Slack",
-                                           "PagerDuty",    "one missed run"};
+constexpr const char* of_later_builds[] = {"retention=5y", "7 years", "xlsx", "Vault", "git"};
+
+TEST(Preset, of_breezycorp_is_watched_and_rehearsed) {
+  const Policy policy = parse(preset_breezycorp({}), "seawall.yaml");
+  EXPECT_EQ(policy.monitor.slack->channel, "#spade-ops");
+  EXPECT_EQ(policy.monitor.slack->success, SuccessNews::each);
+  EXPECT_TRUE(policy.monitor.pagerduty->changes);
+  EXPECT_EQ(policy.monitor.missed_runs, 1);
+  EXPECT_EQ(print_cadence(*policy.drill->weekly), "Sun 06:00");
+  EXPECT_TRUE(policy.drill->quarterly);
+  EXPECT_EQ(policy.drill->checks.size(), 2u);
+  EXPECT_TRUE(policy.run.heartbeat);
+  EXPECT_FALSE(policy.run.probe);  // a folder has no role that could be refused
+  EXPECT_TRUE(parse(preset_breezycorp({.stores = buckets()}), "f").run.probe);
+}
 
 TEST(Preset, of_breezycorp_names_what_it_does_not_carry) {
   const Policy policy = parse(preset_breezycorp({}), "seawall.yaml");

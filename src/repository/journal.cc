@@ -111,7 +111,9 @@ void put_run(const Repository& repository, const RunRecord& record, std::stop_to
                      {"attempt", record.attempt},
                      {"started", base::to_rfc3339(record.started)},
                      {"ended", base::to_rfc3339(record.ended)},
-                     {"outcome", record.ok ? "ok" : "failed"},
+                     {"outcome", record.ok          ? "ok"
+                                 : record.cancelled ? "cancelled"
+                                                    : "failed"},
                      {"error", record.error},
                      {"details", record.details}};
   repository.put_json(run_key(record.lane, record.slot, record.attempt), "run", body, stop);
@@ -136,6 +138,7 @@ std::vector<RunRecord> read_runs(const Repository& repository, const Lane& lane,
                     .started = base::from_rfc3339(member<std::string>(body, "started")),
                     .ended = base::from_rfc3339(member<std::string>(body, "ended")),
                     .ok = member<std::string>(body, "outcome") == "ok",
+                    .cancelled = member<std::string>(body, "outcome") == "cancelled",
                     .error = member<std::string>(body, "error"),
                     .details = member<Json>(body, "details")});
   }

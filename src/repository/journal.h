@@ -41,7 +41,9 @@ struct RunRecord {
   base::Instant started;
   base::Instant ended;
   bool ok = false;
-  std::string error;   // why not
+  bool cancelled =
+      false;          // it was told to stop, or gave its claims back: no fault, nothing to wait for
+  std::string error;  // why it is not ok
   base::Json details;  // by layer: what was done, how long each phase took, bytes
 };
 

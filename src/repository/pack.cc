@@ -182,13 +182,54 @@ PackIndex read_pack_index(const Repository& repository, EpochNumber epoch, const
   });
 }
 
+bool FrameReader::Window::holds(const FrameAddress& frame) const {
+  return frame.pack == pack && frame.offset >= begin &&
+         frame.offset + frame.stored_bytes <= begin + bytes.size();
+}
+
+void FrameReader::expect(std::vector<FrameAddress> frames) {
+  expected_ = std::move(frames);
+  std::ranges::sort(expected_);
+}
+
+// Up to where one request for this frame fetches.
+uint64_t FrameReader::end_of_window(const FrameAddress& frame) const {
+  uint64_t end = frame.offset + frame.stored_bytes;
+  auto next = std::ranges::lower_bound(expected_, frame);
+  if (next == expected_.end() || *next != frame) return end;
+  for (; next != expected_.end() && next->pack == frame.pack; ++next) {
+    const uint64_t next_end = next->offset + next->stored_bytes;
+    if (next->offset > end + gap_bytes || next_end > frame.offset + ahead_bytes) break;
+    end = std::max(end, next_end);
+  }
+  return end;
+}
+
+void FrameReader::fetch(const FrameAddress& frame, uint64_t end, std::stop_token stop) {
+  window_.pack = {};  // holds nothing until it is read whole
+  window_.bytes.resize(end - frame.offset);
+  repository_.store().read(pack_key(epoch_, frame.pack), frame.offset, window_.bytes, stop);
+  window_.pack = frame.pack;
+  window_.begin = frame.offset;
+}
+
 void FrameReader::read(const FrameAddress& frame, Bytes& raw, std::stop_token stop) {
-  const ObjectKey key = pack_key(epoch_, frame.pack);
-  base::while_doing(key.text(), [&] {
-    packed_.resize(frame.stored_bytes);
-    repository_.store().read(key, frame.offset, packed_, stop);
+  base::while_doing(pack_key(epoch_, frame.pack).text(), [&] {
+    if (!window_.holds(frame)) {
+      const uint64_t own_end = frame.offset + frame.stored_bytes;
+      const uint64_t end = end_of_window(frame);
+      try {
+        fetch(frame, end, stop);
+      } catch (const base::Error& failure) {
+        // One that is damaged behind this one must not be taken for this one.
+        if (failure.kind() != ErrorKind::corrupt || end == own_end) throw;
+        fetch(frame, own_end, stop);
+      }
+    }
     raw.resize(frame.raw_bytes);
-    decompressor_.decompress_exactly(packed_, raw);
+    decompressor_.decompress_exactly(
+        base::ByteView(window_.bytes).subspan(frame.offset - window_.begin, frame.stored_bytes),
+        raw);
   });
 }
 

@@ -78,19 +78,38 @@ struct PackIndex {
 PackIndex read_pack_index(const Repository& repository, EpochNumber epoch, const PackId& pack,
                           std::stop_token stop);
 
-// Reads and decompresses one frame into `raw`, which gets its size. Whoever uses a block checks its
-// digest.
+// Reads and decompresses frames, one at a time, into `raw`, which gets its size. Whoever uses a
+// block checks its digest. Belongs to one thread; holds at most `ahead_bytes` of what was expected.
 class FrameReader {
  public:
   FrameReader(const Repository& repository, EpochNumber epoch)
       : repository_(repository), epoch_(epoch) {}
+  // What is likely to be read next, in place of what was expected before. Frames of these that lie
+  // near each other in a pack are fetched by one request.
+  void expect(std::vector<FrameAddress> frames);
+  // Throws absent, corrupt, and whatever the store does.
   void read(const FrameAddress& frame, base::Bytes& raw, std::stop_token stop);
 
+  static constexpr uint64_t ahead_bytes = 2 * base::MiB;
+  static constexpr uint64_t gap_bytes =
+      64 * base::KiB;  // fetched for nothing rather than asked for
+
  private:
+  // Bytes of a pack that were fetched.
+  struct Window {
+    PackId pack;
+    uint64_t begin = 0;
+    base::Bytes bytes;
+    bool holds(const FrameAddress& frame) const;
+  };
+  uint64_t end_of_window(const FrameAddress& frame) const;
+  void fetch(const FrameAddress& frame, uint64_t end, std::stop_token stop);
+
   const Repository& repository_;
   EpochNumber epoch_;
   base::Decompressor decompressor_;
-  base::Bytes packed_;
+  std::vector<FrameAddress> expected_;  // in order
+  Window window_;
 };
 
 }  // namespace repository

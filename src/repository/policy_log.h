@@ -8,7 +8,8 @@ namespace repository {
 
 struct PolicyVersion {
   base::Instant since;
-  std::string text;
+  std::string text;  // empty: not open to a host that only seals
+  std::string hash;  // of the text, as the object's name has it
 };
 
 // Oldest first.

@@ -175,7 +175,11 @@ class Verifier {
     if (!named_shards_.contains(key)) return;
     FrameReader reader(repository_, epoch);
     uint64_t blocks = 0;
-    for (const auto& [frame, uses] : uses_by_frame(shard)) {
+    const std::map<uint32_t, std::vector<BlockUse>> frames = uses_by_frame(shard);
+    std::vector<FrameAddress> addresses;
+    for (const auto& [frame, uses] : frames) addresses.push_back(address_of(shard, frame));
+    reader.expect(std::move(addresses));
+    for (const auto& [frame, uses] : frames) {
       const FrameAddress address = address_of(shard, frame);
       base::Bytes raw;
       try {

@@ -1,13 +1,27 @@
 // What libfaketime does not do for programs built with 64-bit file offsets: the times of files, as much ahead as the
-// clock is. FAKE_FILES is in seconds. Built by faketime.py when a test wants it.
+// clock is. FAKE_FILES is in seconds; FAKE_FILES_FROM is a file that has them, which may change meanwhile. Built by
+// faketime.py when a test wants it.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+static long seconds_ahead(void) {
+  const char* from = getenv("FAKE_FILES_FROM");
+  const char* seconds = getenv("FAKE_FILES");
+  if (!from) return seconds ? atol(seconds) : 0;
+  char text[32] = {0};
+  const int file = open(from, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  const ssize_t size = read(file, text, sizeof text - 1);
+  close(file);
+  return size > 0 ? atol(text) : 0;
+}
 
 static int shift(int result, struct stat64* status) {
-  const char* seconds = getenv("FAKE_FILES");
-  if (result == 0 && seconds) status->st_mtim.tv_sec += atol(seconds);
+  if (result == 0) status->st_mtim.tv_sec += seconds_ahead();
   return result;
 }
 

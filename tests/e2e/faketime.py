@@ -1,7 +1,9 @@
 """Another time for a program, by libfaketime (Debian: faketime). Timeouts go on to be measured by the true clock."""
 
+import datetime
 import glob
 import os
+import time
 
 from harness import run
 
@@ -31,6 +33,31 @@ def faked(seconds, files_too=True):
         libraries.append(files_library())
         environment["FAKE_FILES"] = str(seconds)
     return {**environment, "LD_PRELOAD": ":".join(libraries)}
+
+
+class Clock:
+    """A clock that a test sets while programs look at it. `environment` is for those programs."""
+
+    def __init__(self, folder):
+        self.file = os.path.join(folder, "clock")
+        self.ahead = 0
+        self.environment = {**faked(0), "FAKETIME_TIMESTAMP_FILE": self.file, "FAKETIME_NO_CACHE": "1",
+                            "FAKE_FILES_FROM": self.file}
+        del self.environment["FAKETIME"], self.environment["FAKE_FILES"]
+        self.set_ahead(0)
+
+    def set_ahead(self, seconds):
+        self.ahead = round(seconds)
+        with open(self.file + ".new", "w") as file:
+            file.write(f"{self.ahead:+d}\n")
+        os.rename(self.file + ".new", self.file)
+
+    def set(self, moment):
+        """To this moment, as 2028-02-29T02:59:00+08:00; from there it goes on."""
+        self.set_ahead(datetime.datetime.fromisoformat(moment).timestamp() - time.time())
+
+    def now(self):
+        return datetime.datetime.fromtimestamp(time.time() + self.ahead, datetime.timezone.utc)
 
 
 def later(days):

@@ -12,8 +12,8 @@ import harness
 from fault_buckets import FaultyBucketTest
 from harness import LONG
 
-KILLS = 25 if LONG else 2  # of each command
-ROUNDS = 20 if LONG else 2  # of two at once
+KILLS = 25 if LONG else 1  # of each command
+ROUNDS = 20 if LONG else 1  # of two at once
 
 
 class Crash:

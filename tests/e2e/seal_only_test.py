@@ -76,6 +76,9 @@ class SealOnly(ClusterTest):
         self.assertLess(second["new_bytes"], 0.2 * second["bytes"])
         self.forget_data_keys()
         self.seawall("backup", "dumps", "--tier", "nightly")
+        self.forget_data_keys()
+        looked = self.seawall("run", "--once")  # what is due can be told by names, and by what this host put itself
+        self.assertNotIn("begun", looked.err)
         self.archive_now(primary)
 
         # What it cannot do it says.

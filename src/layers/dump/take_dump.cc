@@ -242,6 +242,7 @@ class DumpRun {
     record_.head_bytes = stored.head_bytes;
     record_.offsets = stored.offsets;
     record_.finished = base::system_clock().now();
+    if (request_.before_record) request_.before_record();
     put_record(store_, record_, stop_);
     progress_.phase = "done";
   }

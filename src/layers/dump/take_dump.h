@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 #include "policy/table_pattern.h"
 #include "policy/zone.h"
@@ -25,6 +26,9 @@ struct DumpRequest {
   bool roles_with_passwords = false;
   bool again = false;                  // take another one of a day that has its dump
   std::optional<base::Path> programs;  // where pg_dump is; nothing: looked for
+  // Called when the archive is stored, before its record makes it a dump; what it throws leaves an
+  // archive that is none, for prune to remove.
+  std::function<void()> before_record;
 };
 
 // Told as it goes; read by another thread.

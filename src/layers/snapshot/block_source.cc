@@ -28,6 +28,19 @@ const base::Bytes& BlockSource::frame(const repository::FrameAddress& address,
   return kept_.front().raw;
 }
 
+void BlockSource::expect(const repository::Shard& shard,
+                         std::span<const repository::FileRow* const> files) {
+  std::vector<repository::FrameAddress> frames;
+  for (const repository::FileRow* file : files) {
+    for (const ExtentRow& extent : shard.extents(*file)) {
+      if (extent.frame == repository::zero_frame) continue;
+      const repository::FrameAddress address = repository::address_of(shard, extent.frame);
+      if (frames.empty() || frames.back() != address) frames.push_back(address);
+    }
+  }
+  reader_.expect(std::move(frames));
+}
+
 void BlockSource::read(const repository::Shard& shard, const repository::FileRow& file,
                        uint32_t first, uint32_t count,
                        const std::function<void(base::ByteView)>& sink, std::stop_token stop) {

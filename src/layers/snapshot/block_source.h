@@ -13,6 +13,9 @@ class BlockSource {
   BlockSource(const repository::Repository& repository, repository::EpochNumber epoch)
       : repository_(repository), reader_(repository, epoch) {}
 
+  // These files are read next, whole: what of them lies together is fetched together.
+  void expect(const repository::Shard& shard, std::span<const repository::FileRow* const> files);
+
   // Gives the blocks from `first` on, `count` of them, in order, in pieces of whole blocks. Throws
   // corrupt, absent.
   void read(const repository::Shard& shard, const repository::FileRow& file, uint32_t first,

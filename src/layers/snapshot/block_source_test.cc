@@ -59,6 +59,26 @@ TEST_F(BlockSourceTest, fetches_a_frame_once_while_it_is_kept) {
   EXPECT_EQ(source_.fetched_bytes(), before);
 }
 
+TEST_F(BlockSourceTest, fetches_together_what_is_expected_and_lies_together) {
+  std::vector<const repository::FileRow*> files;
+  for (uint32_t i = 0; i < shard_.file_count(); ++i) {
+    if (shard_.file(i).kind == repository::FileKind::file) files.push_back(&shard_.file(i));
+  }
+  const auto requests = [&](BlockSource& source) {
+    const uint64_t before = sample_.faulty.calls();
+    for (const repository::FileRow* file : files) {
+      const std::string path(shard_.name(*file));
+      const auto blocks = static_cast<uint32_t>(repository::blocks_of(file->size));
+      EXPECT_TRUE(read(source, path, 0, blocks) == base::read_file(cluster_.data() / path)) << path;
+    }
+    return sample_.faulty.calls() - before;
+  };
+  BlockSource one_by_one(sample_.repository, sample_.epoch.number);
+  source_.expect(shard_, files);
+  const uint64_t together = requests(source_);
+  EXPECT_LT(together, requests(one_by_one));
+}
+
 TEST_F(BlockSourceTest, does_not_keep_a_frame_that_failed) {
   sample_.faulty.fail_call(1, testing::Fault::unavailable);
   EXPECT_ERROR(unavailable, read(source_, "base/5/2000", 0, 3));

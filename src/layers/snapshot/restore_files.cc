@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <set>
 
@@ -31,8 +32,11 @@ using repository::SnapshotRoot;
 
 namespace {
 
-constexpr uint64_t own_sync_bytes =
-    1 * base::MiB;  // larger files are synced one by one, smaller ones together
+// Larger files are handed out and synced one by one, smaller ones together: their blocks lie
+// together in the packs, as they were captured in this order.
+constexpr uint64_t small_bytes_max = 1 * base::MiB;
+constexpr uint64_t batch_bytes = 4 * base::MiB;
+constexpr size_t batch_files_max = 512;
 // A thread that writes waits for the disk as long as it inflates, so each core gets two: one file
 // is written while the other is made.
 constexpr unsigned threads_per_core = 2;
@@ -104,7 +108,13 @@ class FileRestorer {
         source_(repository, root.epoch),
         buffer_(base::MiB) {}
 
-  void restore(const Shard& shard, const FileRow& file) {
+  void restore(const Shard& shard, std::span<const FileRow* const> files) {
+    if (!delta_) source_.expect(shard, files);
+    for (const FileRow* file : files) restore_one(shard, *file);
+  }
+
+ private:
+  void restore_one(const Shard& shard, const FileRow& file) {
     const std::optional<Path> place = places_.of(shard.name(file));
     if (!place) return;
     base::throw_if_stopped(stop_);
@@ -116,8 +126,8 @@ class FileRestorer {
     progress_.bytes_fetched += source_.fetched_bytes() - before;
   }
 
- private:
   void write_whole(const Shard& shard, const FileRow& file, const Path& place) {
+    if (delta_) source_.expect(shard, std::array{&file});
     const int fresh = delta_ ? O_TRUNC : O_EXCL;
     File out = File::open(place, O_WRONLY | O_CREAT | O_NOFOLLOW | fresh, file.mode & 0777);
     writer_.begin(out);
@@ -130,7 +140,7 @@ class FileRestorer {
         },
         stop_);
     writer_.finish();
-    if (file.size >= own_sync_bytes) out.sync();
+    if (file.size >= small_bytes_max) out.sync();
     out.close();
   }
 
@@ -201,8 +211,8 @@ class FileRestorer {
   base::AlignedBuffer buffer_;
 };
 
-// The shards of a root, read one after another, their files handed out one by one, large ones
-// first.
+// The shards of a root, read one after another. Their files are handed out, large ones first and
+// alone, then small ones by the batch.
 class ShardLine {
  public:
   ShardLine(const repository::Repository& repository, const SnapshotRoot& root,
@@ -211,7 +221,7 @@ class ShardLine {
 
   struct Item {
     std::shared_ptr<const Shard> shard;  // shared by the readers of its files
-    const FileRow* file;
+    std::vector<const FileRow*> files;
   };
   std::optional<Item> next(std::stop_token stop) {
     const std::lock_guard lock(mutex_);
@@ -219,7 +229,14 @@ class ShardLine {
       if (next_shard_ == root_.shards.size()) return std::nullopt;
       load(root_.shards[next_shard_++], stop);
     }
-    return Item{shard_, files_[at_++]};
+    Item item{shard_, {}};
+    uint64_t bytes = 0;
+    do {
+      bytes += files_[at_]->size;
+      item.files.push_back(files_[at_++]);
+    } while (at_ < files_.size() && files_[at_ - 1]->size < small_bytes_max &&
+             bytes + files_[at_]->size <= batch_bytes && item.files.size() < batch_files_max);
+    return item;
   }
 
   // Every path seen, for delta to tell what does not belong.
@@ -248,7 +265,9 @@ class ShardLine {
         make(file, path);
       }
     }
-    std::ranges::stable_sort(files_, std::ranges::greater{}, &FileRow::size);
+    std::ranges::stable_sort(files_, std::ranges::greater{}, [](const FileRow* file) {
+      return file->size < small_bytes_max ? 0 : file->size;
+    });
   }
 
   void make(const FileRow& file, std::string_view path) {
@@ -428,7 +447,7 @@ void restore_files(const repository::Repository& repository, const SnapshotRoot&
   tasks.spawn("restore", request.threads * threads_per_core, [&](std::stop_token own) {
     FileRestorer restorer(repository, root, request, progress, own);
     while (const std::optional<ShardLine::Item> item = line.next(own))
-      restorer.restore(*item->shard, *item->file);
+      restorer.restore(*item->shard, item->files);
   });
   tasks.join();
 
