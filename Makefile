@@ -57,10 +57,8 @@ fuzz: build-folder ## build and run each fuzz target for a minute
 	@cmake --build --preset fuzz --target fuzzers -j $(JOBS)
 	@tools/fuzz.sh 60
 
-install: build ## install below PREFIX (default /usr/local)
-	@cmake --install $(RELEASE) --prefix $${PREFIX:-/usr/local}
-	@install -d $${PREFIX:-/usr/local}/share/bash-completion/completions
-	@$(RELEASE)/seawall completion bash >$${PREFIX:-/usr/local}/share/bash-completion/completions/seawall
+install: build ## install below PREFIX (default /usr/local), within DESTDIR: program, units, completion, schema, rules
+	@tools/install.sh $(RELEASE)/seawall
 
 clean: ## remove build/
 	@rm -rf build

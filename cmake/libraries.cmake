@@ -21,6 +21,7 @@ seawall_library(spdlog spdlog::spdlog)
 find_package(nlohmann_json REQUIRED)                # manifests, records, --json
 seawall_library(json nlohmann_json::nlohmann_json)
 seawall_archive(zstd libzstd.a)                     # the compression of packs and WAL
+seawall_archive(zlib libz.a)                        # gzip, for archives that go to others
 seawall_archive(xxhash libxxhash.a)                 # XXH3-128, the identity of a block
 seawall_archive(openssl libcrypto.a)                # SHA-256, from OpenSSL
 find_package(PostgreSQL REQUIRED)                   # libpq: SQL and the replication protocol; src/postgres/late_libpq.cc loads it

@@ -13,12 +13,13 @@ build=(
   g++ cmake ninja-build ccache mold make git ca-certificates # the toolchain
   libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev   # text, log lines, JSON, the command line
   libyaml-cpp-dev libhowardhinnant-date-dev tzdata           # the policy and its time zones
-  libpq-dev libzstd-dev libxxhash-dev libssl-dev             # PostgreSQL, compression, digests
+  libpq-dev libzstd-dev zlib1g-dev libxxhash-dev libssl-dev  # PostgreSQL, compression, digests
   libcurl4-openssl-dev                                       # HTTP, for object stores and key services
   libgtest-dev libgmock-dev librapidcheck-dev                # unit and property tests
   libbenchmark-dev                                           # micro-benchmarks
   openssl                                                    # tests of TLS: certificates, a server
   faketime                                                   # tests of slots, retention and wrong clocks
+  systemd                                                    # systemd-analyze, for tests of the units; it is not started
   postgresql-15 postgresql-contrib python3 jq zstd util-linux # a server to back up, and what the tests ask it with
 )
 # For the test that boots pg-boss on what was restored; any Node.js that is there serves.
@@ -30,6 +31,7 @@ cloud=(
   python3-boto3 python3-flask python3-flask-cors python3-cryptography python3-xmltodict python3-yaml # moto runs on these
   python3-jsondiff python3-pyparsing python3-docker
   prometheus                     # promtool, and a server that scrapes: metrics, deploy/prometheus
+  chromium # the report of a drill is opened in a browser
   awscli curl openssl util-linux # deploy/aws, a second opinion on HTTP, certificates, setpriv
 )
 

@@ -76,7 +76,7 @@ net::Response post(net::HttpClient& http, const Post& post, std::stop_token stop
   }
   request.headers.set("Content-Type", "application/json");
   request.body = base::as_bytes(post.body);
-  request.body_bytes_max = 64 * 1024;
+  request.body_bytes_max = 64 * base::KiB;
   request.timeouts = timeouts;
   request.path_is_secret = true;
   bool waited = false;

@@ -88,7 +88,7 @@ TEST(SlackRoute, says_what_since_when_what_it_means_what_to_do_and_where_to_read
   EXPECT_THAT(text, HasSubstr("was missed &lt;&amp;&gt;")) << "Slack would take it for a link";
   EXPECT_THAT(text, HasSubstr("since 2026-11-22T19:30:00Z, for 3 h 30 min"));
   EXPECT_THAT(text, HasSubstr("seawall backup dumps --tier nightly"));
-  EXPECT_THAT(text, HasSubstr("https://wiki.example.net/runbooks#missed-run"));
+  EXPECT_THAT(text, HasSubstr("https://wiki.example.net/runbooks/incident.md#missed-run"));
   EXPECT_THAT(text, HasSubstr("Lost now"));
 }
 
@@ -187,7 +187,7 @@ TEST(PagerDutyRoute, makes_one_page_of_what_is_one_trouble) {
   EXPECT_EQ(event["payload"]["timestamp"], "2026-11-22T19:30:00Z");
   EXPECT_THAT(event["payload"]["summary"].get<std::string>(), HasSubstr("(and 1 more)"));
   EXPECT_THAT(event["payload"]["custom_details"]["findings"], SizeIs(2));
-  EXPECT_EQ(event["links"][0]["href"], "https://wiki.example.net/runbooks#missed-run");
+  EXPECT_EQ(event["links"][0]["href"], "https://wiki.example.net/runbooks/incident.md#missed-run");
 }
 
 TEST(PagerDutyRoute, resolves_a_page_when_all_that_it_is_about_is_mended) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/time.h"
+#include "monitor/runbook_sections.h"
 
 namespace app {
 
@@ -30,7 +31,7 @@ AlertItem item_of(const monitor::Alert& alert, const std::vector<monitor::Alert>
 
 std::string runbook_link(const Bulletin& bulletin, const AlertItem& item) {
   if (bulletin.runbooks.empty() || item.section.empty()) return {};
-  return bulletin.runbooks + "#" + item.section;
+  return monitor::runbook::link(bulletin.runbooks, item.section);
 }
 
 std::string item_title(const AlertItem& item) {

@@ -24,7 +24,7 @@ struct AlertItem {
 struct Bulletin {
   std::string policy;    // its name
   std::string exposure;  // what a loss now would mean: a sentence
-  std::string runbooks;  // the URL below which they are; empty: none
+  std::string runbooks;  // the URL of the folder that has them; empty: none
   base::Duration repeat_every{};
   bool test = false;  // nothing is wrong: somebody tries whether this arrives
   std::vector<AlertItem> items;
@@ -41,7 +41,7 @@ struct News {
 
 AlertItem item_of(const monitor::Alert& alert, const std::vector<monitor::Alert>& all);
 
-// "https://.../restore-drill.md#missed-run"; empty where the policy names no runbooks.
+// "https://.../incident.md#missed-run"; empty where the policy names no runbooks.
 std::string runbook_link(const Bulletin& bulletin, const AlertItem& item);
 // "shop: critical: dumps nightly: the run due at ... was missed (and 2 more)"
 std::string headline(const Bulletin& bulletin);

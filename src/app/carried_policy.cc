@@ -81,15 +81,17 @@ void require_our_cluster(Context& context, const std::stop_token& stop) {
   }
 }
 
+// What came of it, for people; empty: the slot had its result already.
 std::string carry_out(const PolicyText& text, const DueRun& due, layers::SnapshotProgress& snapshot,
                       layers::DumpProgress& dump, ReplicaProgress& copying,
                       const std::stop_token& stop) {
   Context context(text.file, text.policy);
+  context.hold_back(text.caps);
   const Slot slot = slot_of(text.policy, due);
   if (due.layer == TieredLayer::snapshots) {
     require_our_cluster(context, stop);
     const auto root = run_snapshot(context, slot, snapshot, stop);
-    if (!root) return "it is there already";
+    if (!root) return "";
     return fmt::format("{} in {} files, {} of it new, {} added to the repository",
                        base::human_bytes(root->totals.bytes), root->totals.files,
                        base::human_bytes(root->totals.new_bytes),
@@ -97,7 +99,7 @@ std::string carry_out(const PolicyText& text, const DueRun& due, layers::Snapsho
   }
   const DumpOutcome outcome = run_dump(
       context, {.slot = slot, .like = "", .again = false, .programs = {}}, dump, copying, stop);
-  std::string result = "it is there already";
+  std::string result;
   if (outcome.record) {
     result = fmt::format("{}, {}, {} rows", outcome.record->name.text(),
                          base::human_bytes(outcome.record->size), outcome.record->rows());
@@ -145,8 +147,11 @@ CarriedPolicy::~CarriedPolicy() = default;
 
 void CarriedPolicy::take_up(std::string text, Instant now) {
   policy::Policy policy = policy::parse(text, file_.string());
-  const auto taken_up = std::make_shared<const PolicyText>(
-      PolicyText{.file = file_, .text = std::move(text), .policy = std::move(policy)});
+  Caps caps = caps_of(policy.limits);
+  const auto taken_up = std::make_shared<const PolicyText>(PolicyText{.file = file_,
+                                                                      .text = std::move(text),
+                                                                      .policy = std::move(policy),
+                                                                      .caps = std::move(caps)});
   std::unique_ptr<schedule::Rounds> rounds = make_rounds(taken_up);
   // Nothing of what follows can fail: there is no half of a new policy.
   if (rounds_) {
@@ -303,17 +308,19 @@ void CarriedPolicy::note_run(Run& run, Instant now) {
   const std::optional<Error> failure = run.task->failure();
   const std::string took = base::human_duration(std::max(now - run.begun, Duration{}));
   const bool cancelled = failure && failure->kind() == ErrorKind::cancelled;
+  const bool lost = failure ? failure->kind() == ErrorKind::conflict : run.progress->result.empty();
   if (!failure) {
-    base::info("{}: {}: done in {}: {}", name, describe(run.due), took, run.progress->result);
+    base::info("{}: {}: {}", name, describe(run.due),
+               lost ? "it is there already" : "done in " + took + ": " + run.progress->result);
   } else if (cancelled) {
     base::warn("{}: {}: given up when told to, after {}", name, describe(run.due), took);
-  } else if (failure->kind() == ErrorKind::conflict) {
+  } else if (lost) {
     base::info("{}: {}: {}", name, describe(run.due), failure->message());
   } else {
     base::alarm("{}: {}: failed after {}: {}", name, describe(run.due), took, told(*failure));
     note_failure(*failure);
   }
-  if (!failure || (!cancelled && failure->kind() != ErrorKind::conflict)) {
+  if (!lost && !cancelled) {
     for (const DueRun::Ticket& ticket : run.due.tickets) {
       RunCounts& counts = counts_[{run.due.layer, ticket.tier}];
       counts.tier = {run.due.layer, ticket.tier};

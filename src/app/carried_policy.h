@@ -50,6 +50,8 @@ class CarriedPolicy {
   // For a program that runs once: whether all that was due has been tried, as of the last turn.
   bool done(base::Instant now) const;
 
+  // The version that is carried out; null: none.
+  const std::shared_ptr<const PolicyText>& text() const { return text_; }
   const policy::Policy* policy() const { return text_ ? &text_->policy : nullptr; }
   const base::Path& file() const { return file_; }
   PolicyState state() const;

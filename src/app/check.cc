@@ -317,6 +317,18 @@ class Checker {
 
 }  // namespace
 
+std::string_view name(CheckResult result) {
+  switch (result) {
+    case CheckResult::good:
+      return "good";
+    case CheckResult::warning:
+      return "warning";
+    case CheckResult::problem:
+      return "problem";
+  }
+  return "problem";
+}
+
 std::vector<CheckItem> check(Context& context, std::stop_token stop) {
   return Checker(context, std::move(stop)).run();
 }

@@ -7,6 +7,7 @@
 namespace app {
 
 enum class CheckResult { good, warning, problem };
+std::string_view name(CheckResult result);
 
 struct CheckItem {
   std::string subject;  // "archive_mode"

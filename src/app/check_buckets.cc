@@ -117,7 +117,8 @@ class BucketJudge {
   }
 
   void judge_lock() {
-    if (use_.kind == BucketUse::Kind::repository) return;
+    const bool of_repository = use_.kind == BucketUse::Kind::repository;
+    if (of_repository && !use_.lock) return;
     if (use_.lock && !is_known("lock", posture_.lock, "s3:GetBucketObjectLockConfiguration"))
       return;
     if (use_.lock && !posture_.lock.value) {
@@ -131,7 +132,7 @@ class BucketJudge {
     }
     const std::optional<int> by_default =
         posture_.lock.value ? posture_.lock.value->default_days : std::nullopt;
-    if (by_default && std::chrono::days(*by_default) >= use_.retain) {
+    if (by_default && !of_repository && std::chrono::days(*by_default) >= use_.retain) {
       add("lock", CheckResult::problem,
           fmt::format("the bucket locks by default for {} days: nothing can be deleted when the "
                       "policy says",
@@ -221,7 +222,8 @@ class PolicyBuckets {
   explicit PolicyBuckets(const Context& context) : policy_(context.policy()) {
     add({.kind = BucketUse::Kind::repository,
          .subject = "repository.store",
-         .place = policy_.repository.store},
+         .place = policy_.repository.store,
+         .lock = policy_.repository.lock},
         {});
     for (const policy::DumpTier& tier : policy_.layers.dumps) add(tier);
   }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "repository/sealed_store.h"
 #include "storage/file_store.h"
+#include "storage/throttled_store.h"
 
 namespace app {
 
@@ -27,6 +28,22 @@ Path find_policy(const std::optional<std::string>& given) {
   throw Error(ErrorKind::absent,
               "there is no policy: neither ./seawall.yaml nor /etc/seawall/seawall.yaml",
               "name one with --policy FILE or SEAWALL_POLICY, or write one with 'seawall init'");
+}
+
+base::Variables take_environment(const Path& policy) {
+  base::Variables variables;
+  const char* named = std::getenv("SEAWALL_ENV_FILE");
+  if (named != nullptr && *named != '\0') {
+    variables = base::read_environment_file(named);
+  } else {
+    const Path folder = std::filesystem::is_directory(policy) ? policy : policy.parent_path();
+    std::error_code failed;
+    // A folder of that name is nothing of ours: Python's tools make some.
+    if (std::filesystem::is_regular_file(folder / "env", failed))
+      variables = base::read_environment_file(folder / "env");
+  }
+  base::set_variables(variables);
+  return variables;
 }
 
 std::unique_ptr<storage::ObjectStore> open_store(const policy::Place& place,
@@ -75,6 +92,18 @@ void Context::remember(std::shared_ptr<storage::ReadMemory> memory) {
   memory_ = std::move(memory);
 }
 
+void Context::hold_back(Caps caps) {
+  CHECK(!store_ && dump_stores_.empty());
+  caps_ = std::move(caps);
+}
+
+// WAL goes at once, also where a snapshot has to store it.
+std::unique_ptr<storage::ObjectStore> Context::held_back(
+    std::unique_ptr<storage::ObjectStore> store) const {
+  if (!caps_.storing) return store;
+  return std::make_unique<storage::ThrottledStore>(std::move(store), caps_.storing, "wal/");
+}
+
 std::unique_ptr<storage::ObjectStore> Context::remembering(
     std::unique_ptr<storage::ObjectStore> store) {
   if (!memory_) return store;
@@ -82,7 +111,9 @@ std::unique_ptr<storage::ObjectStore> Context::remembering(
 }
 
 storage::ObjectStore& Context::store() {
-  if (!store_) store_ = remembering(open_store(policy_.repository.store, policy_.s3, {}));
+  if (!store_)
+    store_ = remembering(held_back(
+        open_store(policy_.repository.store, policy_.s3, {}, {.lock = policy_.repository.lock})));
   return *store_;
 }
 
@@ -138,7 +169,7 @@ storage::ObjectStore& Context::dump_store(const std::string& tier) {
     const bool by_service =
         dumps.encryption && dumps.encryption->mode == policy::DumpEncryptionMode::sse_kms;
     if (by_service) care.kms_key = resolved(dumps.encryption->key).value;
-    place.store = remembering(open_store(dumps.store, policy_.s3, {}, care));
+    place.store = remembering(held_back(open_store(dumps.store, policy_.s3, {}, care)));
     if (dumps.encryption && !by_service) {
       std::optional<policy::KeySource> replica_key;
       if (dumps.replica) replica_key = dumps.replica->key;

@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "app/buckets.h"
+#include "app/caps.h"
+#include "base/environment_file.h"
 #include "monitor/catalog.h"
 #include "policy/policy.h"
 #include "provider/native_cluster.h"
@@ -17,6 +19,13 @@ namespace app {
 // Where the policy is: what the user named, else $SEAWALL_POLICY, ./seawall.yaml,
 // /etc/seawall/seawall.yaml.
 base::Path find_policy(const std::optional<std::string>& given);
+
+// Sets the variables that the policy's environment file has and nobody has set yet: for programs
+// that inherit nothing useful, as PostgreSQL's archiver gives nothing. The file is
+// $SEAWALL_ENV_FILE, which must be there then, or `env` beside the policy (in a folder of
+// policies), if it is there; all its variables are returned. Before any thread is started. Throws
+// what base::read_environment_file throws.
+base::Variables take_environment(const base::Path& policy);
 
 // The store at this place. `own` is how it is reached where that differs from the rest.
 std::unique_ptr<storage::ObjectStore> open_store(const policy::Place& place,
@@ -42,6 +51,13 @@ class Context {
   // For whom reads the same records again and again: what was read whole is taken from there. Not
   // for who asks a bucket for more than an ObjectStore gives. Before the first store is asked for.
   void remember(std::shared_ptr<storage::ReadMemory> memory);
+  // For runs: what is sent to stores is held back by these. Not for who asks a bucket for more than
+  // an ObjectStore gives. Before the first store is asked for.
+  void hold_back(Caps caps);
+  const Caps& caps() const { return caps_; }
+  // The same for a store that was opened elsewhere.
+  std::unique_ptr<storage::ObjectStore> held_back(
+      std::unique_ptr<storage::ObjectStore> store) const;
   storage::ObjectStore& store();
   // What the repository is sealed by; null where the policy does not encrypt it.
   const repository::Keys& keys();
@@ -74,6 +90,7 @@ class Context {
 
   std::unique_ptr<storage::ObjectStore> remembering(std::unique_ptr<storage::ObjectStore> store);
 
+  Caps caps_;
   std::shared_ptr<storage::ReadMemory> memory_;  // shared with other contexts; may be null
   std::unique_ptr<storage::ObjectStore> store_;
   std::optional<repository::Keys> keys_;

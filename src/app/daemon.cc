@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "app/push_sockets.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/service_manager.h"
@@ -159,7 +160,17 @@ class Daemon {
     gate_.set_at_once(at_once);
     for (const auto& policy : policies_) policy->turn(now);
     publish(now);
-    if (!order_.once && !ending_) listen();
+    if (order_.once || ending_) return;
+    listen();
+    serve_pushes();
+  }
+
+  void serve_pushes() {
+    std::vector<std::shared_ptr<const PolicyText>> carried;
+    for (const auto& policy : policies_) {
+      if (policy->text()) carried.push_back(policy->text());
+    }
+    pushes_.carry(carried);
   }
 
   void publish(Instant now) {
@@ -236,7 +247,8 @@ class Daemon {
     if (path == "/metrics") {
       return {.status = 200,
               .type = "text/plain; version=0.0.4; charset=utf-8",
-              .body = to_metrics(published_.state()) + (plugs_.metrics ? plugs_.metrics() : "")};
+              .body = to_metrics(published_.state()) + pushes_.metrics() +
+                      (plugs_.metrics ? plugs_.metrics() : "")};
     }
     return {.status = 404, .body = "/healthz /readyz /metrics /status.json\n"};
   }
@@ -257,7 +269,8 @@ class Daemon {
   }
 
   bool idle() const {
-    return std::ranges::all_of(policies_, [](const auto& policy) { return policy->idle(); });
+    return pushes_.closed() &&
+           std::ranges::all_of(policies_, [](const auto& policy) { return policy->idle(); });
   }
 
   bool turn_until_idle(Duration patience) {
@@ -275,6 +288,7 @@ class Daemon {
     manager_.tell("STOPPING=1");
     base::info("told to stop");
     for (const auto& policy : policies_) policy->begin_end();
+    pushes_.close();  // who waits works by itself
     if (!turn_until_idle(runs_may_end)) {
       base::warn("asking what is under way to end: {}", describe(published_.state()));
       for (const auto& policy : policies_) policy->cancel();
@@ -308,6 +322,7 @@ class Daemon {
   bool folder_looked_ = false;
   base::Stopwatch since_folder_;
   Published published_;
+  PushSockets pushes_{order_.variables};
   std::map<Address, std::unique_ptr<net::HttpServer>> servers_;  // behind what they answer from
   bool listened_ = false;
   std::string not_listening_;

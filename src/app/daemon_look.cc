@@ -4,7 +4,8 @@
 
 namespace app {
 
-schedule::Offer look(Context& context, const PolicyText& policy, base::Instant now, std::stop_token stop) {
+schedule::Offer look(Context& context, const PolicyText& policy, base::Instant now,
+                     std::stop_token stop) {
   const repository::Repository repository = context.repository(stop);
   repository::keep_policy(repository, policy.text, now, stop);
   std::vector<monitor::DumpPlace> places;

@@ -9,6 +9,7 @@ namespace app {
 
 // Also keeps the policy's text in the repository, if it is not the last one kept. Throws absent
 // when there is no repository yet, and what stores throw.
-schedule::Offer look(Context& context, const PolicyText& policy, base::Instant now, std::stop_token stop);
+schedule::Offer look(Context& context, const PolicyText& policy, base::Instant now,
+                     std::stop_token stop);
 
 }  // namespace app

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/drill_round.h"
 #include "app/heartbeat.h"
 #include "app/probe.h"
 #include "app/replica.h"
@@ -86,6 +87,7 @@ void copy_what_lags(Context& context, const std::stop_token& stop) {
 Round copies(const Policy& policy) {
   const auto work = [policy](Instant, const std::stop_token& stop) {
     Context context = context_of(policy);
+    context.hold_back(policy->caps);
     copy_what_lags(context, stop);
   };
   return {.name = "copies of dumps",
@@ -138,6 +140,7 @@ std::vector<Round> rounds_of(Policy policy, bool lasting) {
   });
   if (copied) rounds.push_back(copies(policy));
   if (what.run.probe && keeps_in_buckets(what)) rounds.push_back(probe(policy));
+  if (std::optional<Round> drill = drill_round(policy)) rounds.push_back(std::move(*drill));
   return rounds;
 }
 

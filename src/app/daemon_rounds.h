@@ -15,6 +15,7 @@ struct PolicyText {
   base::Path file;
   std::string text;
   policy::Policy policy;
+  Caps caps = {};  // of all its runs
 };
 
 // `lasting` has what goes on until it is stopped (the receiver); a program that runs once leaves it

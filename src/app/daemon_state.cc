@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "monitor/runbook_sections.h"
+
 namespace app {
 
 using base::Instant;
@@ -163,8 +165,6 @@ Json to_json(const DaemonState& state) {
 
 std::string to_metrics(const DaemonState& state) {
   Metrics metrics;
-  metrics.family("seawall_build_info", "gauge", "The program that answers; always 1.");
-  metrics.sample({{"version", state.version}}, 1);
   metrics.family("seawall_daemon_start_timestamp_seconds", "gauge", "When the daemon was started.");
   metrics.sample({}, base::to_unix_seconds(state.started));
   metrics.family("seawall_daemon_turn_timestamp_seconds", "gauge",
@@ -183,6 +183,19 @@ std::string to_metrics(const DaemonState& state) {
   return metrics.take();
 }
 
+namespace {
+
+// So long a round may fail before it is a finding: most of what ends it passes.
+constexpr base::Duration patience = std::chrono::minutes(30);
+
+// A round's name as a part of a key.
+std::string dashed(std::string name) {
+  std::ranges::replace(name, ' ', '-');
+  return name;
+}
+
+}  // namespace
+
 std::vector<Finding> judge(const PolicyState& state) {
   std::vector<Finding> findings;
   if (!state.broken.empty()) {
@@ -193,8 +206,9 @@ std::vector<Finding> judge(const PolicyState& state) {
         {.severity = Severity::critical,
          .what = fmt::format("{} cannot be used, {}: {}", state.file, still, state.broken),
          .remedy = "mend the file; the daemon reads it again within seconds",
-         .key = "daemon:policy",
-         .section = "daemon"});
+         .key = "policy:broken",
+         .section = std::string(monitor::runbook::missed_backup),
+         .since = state.broken_since});
   }
   for (const RunState& run : state.runs) {
     if (!run.late) continue;
@@ -207,8 +221,8 @@ std::vector<Finding> judge(const PolicyState& state) {
              "it is at \"{}\": look at the server and the store, or give the tier more time "
              "by finish_within",
              run.phase),
-         .key = fmt::format("daemon:{}-{}", policy::name(run.layer), fmt::join(run.tiers, "-")),
-         .section = "daemon",
+         .key = fmt::format("late:{}-{}", policy::name(run.layer), fmt::join(run.tiers, "-")),
+         .section = std::string(monitor::runbook::missed_backup),
          .since = run.begun});
   }
   for (const schedule::RoundState& round : state.rounds) {
@@ -217,9 +231,20 @@ std::vector<Finding> judge(const PolicyState& state) {
                         .what = fmt::format("the daemon's {} hangs since {}", round.name,
                                             base::to_rfc3339(round.begun.value_or(Instant{}))),
                         .remedy = "restart the daemon if it does not end, and say so in an issue",
-                        .key = "daemon:round-" + round.name,
-                        .section = "daemon",
+                        .key = "hangs:" + dashed(round.name),
+                        .section = std::string(monitor::runbook::missed_backup),
                         .since = round.begun});
+  }
+  for (const schedule::RoundState& round : state.rounds) {
+    if (!round.failing_since || !round.begun || *round.begun - *round.failing_since < patience)
+      continue;
+    findings.push_back({.severity = Severity::warning,
+                        .what = fmt::format("the daemon's {} fails since {}: {}", round.name,
+                                            base::to_rfc3339(*round.failing_since), round.error),
+                        .remedy = "its error says what to mend; the daemon goes on trying",
+                        .key = "fails:" + dashed(round.name),
+                        .section = std::string(monitor::runbook::missed_backup),
+                        .since = round.failing_since});
   }
   return findings;
 }

@@ -65,8 +65,7 @@ TEST(DaemonState, writes_metrics_as_prometheus_reads_them) {
     }
   }
   for (const char* line :
-       {"seawall_build_info{version=\"1.2.3\"} 1\n",
-        "seawall_daemon_rounds_total{policy=\"shop\",round=\"heartbeat\"} 7\n",
+       {"seawall_daemon_rounds_total{policy=\"shop\",round=\"heartbeat\"} 7\n",
         "seawall_daemon_store_reachable{policy=\"shop\"} 1\n",
         "seawall_daemon_store_reachable{policy=\"the \\\"other\\\"\\n\\\\\"} 0\n",
         "seawall_daemon_runs_total{policy=\"shop\",layer=\"dumps\",tier=\"nightly\",outcome="
@@ -79,6 +78,24 @@ TEST(DaemonState, finds_nothing_wrong_where_nothing_is) {
   std::string why;
   EXPECT_TRUE(is_ready(state_of({healthy()}), why));
   EXPECT_EQ(describe(state_of({healthy()})), "policy shop, nothing under way");
+}
+
+TEST(DaemonState, tells_of_a_round_that_fails_for_long_and_gives_each_finding_a_key) {
+  PolicyState state = healthy();
+  ASSERT_FALSE(state.rounds.empty());
+  schedule::RoundState& round = state.rounds[0];
+  round.name = "write-once probe";
+  round.error = "refused";
+  round.failing_since = base::from_rfc3339("2028-02-29T12:00:00Z");
+  round.begun = *round.failing_since + std::chrono::minutes(29);
+  EXPECT_TRUE(judge(state).empty());
+  round.begun = *round.failing_since + std::chrono::minutes(31);
+  ASSERT_EQ(judge(state).size(), 1u);
+  EXPECT_EQ(judge(state)[0].key, "fails:write-once-probe");
+  for (const monitor::Finding& finding : judge(in_trouble())) {
+    EXPECT_NE(finding.key.find(':'), std::string::npos) << finding.what;
+    EXPECT_FALSE(finding.section.empty()) << finding.what;
+  }
 }
 
 TEST(DaemonState, names_a_broken_policy_a_late_run_and_a_round_that_hangs) {

@@ -43,6 +43,7 @@ bool has_dump(const repository::Repository& repository, storage::ObjectStore& st
 
 DumpOutcome run_dump(Context& context, const DumpOrder& order, layers::DumpProgress& progress,
                      ReplicaProgress& copying, std::stop_token stop) {
+  context.caps().step_back();
   const repository::Repository repository = context.repository(stop);
   const policy::DumpTier& tier = context.dump_tier(order.slot ? order.slot->tiers[0] : order.like);
   const Slot slot = order.slot ? *order.slot : slot_by_hand(TieredLayer::dumps);
@@ -82,7 +83,8 @@ DumpOutcome run_dump(Context& context, const DumpOrder& order, layers::DumpProgr
     if (outcome.replica) details["replica"] = to_json(*outcome.replica);
     return details;
   };
-  run_slot(repository, slot, std::nullopt, work, stop);
+  const auto so_far = [&] { return base::Json{{"phases", progress.phase.to_json()}}; };
+  run_slot(repository, slot, std::nullopt, work, so_far, stop);
   return outcome;
 }
 

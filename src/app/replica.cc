@@ -48,7 +48,8 @@ std::string told(const Error& failure) {
 
 void copy_missing(Context& context, const policy::DumpTier& tier, ReplicaReport& report,
                   ReplicaProgress& progress, const std::stop_token& stop) {
-  const ReplicaPlace place = open_replica(context, tier);
+  ReplicaPlace place = open_replica(context, tier);
+  place.stored = context.held_back(std::move(place.stored));
   std::unique_ptr<storage::ObjectStore> sealing;
   repository::Keys source_keys;
   if (sealed_here(tier)) {

@@ -21,7 +21,8 @@ std::string read_secret(const policy::SecretSource& source, const std::string& w
     }
     secret = value;
   } else {
-    secret = base::while_doing(what, [&] { return base::read_text_file(source.value, 64 * 1024); });
+    secret =
+        base::while_doing(what, [&] { return base::read_text_file(source.value, 64 * base::KiB); });
   }
   while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
   if (secret.empty() || secret.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {

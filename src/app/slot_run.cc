@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/task_group.h"
+#include "base/version.h"
 #include "monitor/catalog.h"
 
 namespace app {
@@ -133,8 +134,10 @@ void write_in_time(const Claims& claims, const RunRecord& record) {
 }
 
 // Writes how a run failed, and throws it.
-[[noreturn]] void fail(const Claims& claims, const Error& failure, const std::stop_token& stop) {
+[[noreturn]] void fail(const Claims& claims, const Error& failure, base::Json details,
+                       const std::stop_token& stop) {
   RunRecord record;
+  record.details = std::move(details);
   record.cancelled = failure.kind() == ErrorKind::cancelled;
   record.error = failure.message();
   try {
@@ -190,24 +193,36 @@ Slot slot_of(const Policy& policy, const policy::DueRun& run) {
 
 void run_slot(const Repository& repository, const Slot& slot,
               const std::optional<std::string>& base_snapshot, const Work& work,
-              std::stop_token stop) {
+              const SoFar& so_far, std::stop_token stop) {
   const Instant now = base::system_clock().now();
   require_agreeing_clock(repository, now, stop);
   const Claims claims(repository, slot, base_snapshot, now, stop);
+  const auto with = [&](base::Json details) {
+    if (!details.is_object()) details = base::Json::object();
+    details["seawall"] = base::program_version;
+    if (so_far) details.update(so_far());
+    return details;
+  };
   RunRecord record;
   try {
-    record.details = work(claims.first());
+    record.details = with(work(claims.first()));
     record.ok = true;
   } catch (const Error& failure) {
-    fail(claims, failure, stop);
+    fail(claims, failure, with({}), stop);
   } catch (const std::exception& failure) {
-    fail(claims, Error(ErrorKind::unavailable, failure.what()), stop);
+    fail(claims, Error(ErrorKind::unavailable, failure.what()), with({}), stop);
   }
   if (stop.stop_requested()) {
     write_in_time(claims, record);
   } else {
     claims.write_records(record, {});
   }
+}
+
+void run_slot(const Repository& repository, const Slot& slot,
+              const std::optional<std::string>& base_snapshot, const Work& work,
+              std::stop_token stop) {
+  run_slot(repository, slot, base_snapshot, work, {}, std::move(stop));
 }
 
 bool has_ended_well(const Repository& repository, const Slot& slot, std::stop_token stop) {

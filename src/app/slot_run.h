@@ -36,6 +36,11 @@ Slot slot_of(const policy::Policy& policy, const policy::DueRun& run);
 // the slot, invalid when this host's clock is off the store's, and whatever ends the work. Stopped,
 // it takes at most 10 s to say so in the record; the slot may then be claimed again at once.
 using Work = std::function<base::Json(const repository::Claim& claim)>;
+// How far it came: joins the details, also of a run that failed.
+using SoFar = std::function<base::Json()>;
+void run_slot(const repository::Repository& repository, const Slot& slot,
+              const std::optional<std::string>& base_snapshot, const Work& work,
+              const SoFar& so_far, std::stop_token stop);
 void run_slot(const repository::Repository& repository, const Slot& slot,
               const std::optional<std::string>& base_snapshot, const Work& work,
               std::stop_token stop);

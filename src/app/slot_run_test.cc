@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/version.h"
 #include "testing/errors.h"
 #include "testing/memory_store.h"
 
@@ -98,11 +99,20 @@ TEST_F(SlotRunTest, writes_a_record_in_each_row_and_then_refuses_another_run) {
   for (const char* lane : {"snapshots-nightly", "snapshots-weekly"}) {
     ASSERT_EQ(records(lane).size(), 1u);
     EXPECT_TRUE(records(lane)[0].ok);
-    EXPECT_EQ(records(lane)[0].details, base::Json({{"what", "it"}}));
+    EXPECT_EQ(records(lane)[0].details,
+              base::Json({{"what", "it"}, {"seawall", base::program_version}}));
   }
   EXPECT_EQ(records("snapshots-nightly")[0].run, records("snapshots-weekly")[0].run);
   EXPECT_TRUE(has_ended_well(repository_, two_, {}));
   EXPECT_TRUE(fails(ErrorKind::conflict, well));
+}
+
+TEST_F(SlotRunTest, tells_how_far_it_came_also_where_it_failed) {
+  const SoFar so_far = [] { return base::Json{{"phases", "a list"}}; };
+  const Work full = [](const auto&) -> base::Json { throw Error(ErrorKind::full, "no room"); };
+  EXPECT_TRUE(testing::throws(
+      ErrorKind::full, [&] { run_slot(repository_, two_, std::nullopt, full, so_far, {}); }));
+  EXPECT_EQ(records("snapshots-nightly")[0].details.at("phases"), "a list");
 }
 
 TEST_F(SlotRunTest, a_failure_is_recorded_and_the_next_attempt_may_follow_at_once) {

@@ -350,7 +350,7 @@ void Watcher::ping(Look& look, std::stop_token stop) {
       throw Error(ErrorKind::invalid, "monitor.heartbeat_ping leads to no URL");
     }
     request.path_is_secret = true;
-    request.body_bytes_max = 64 * 1024;
+    request.body_bytes_max = 64 * base::KiB;
     request.timeouts = net::Timeouts{.connect = std::chrono::seconds(5),
                                      .stall = std::chrono::seconds(10),
                                      .whole = std::chrono::seconds(10)};

@@ -1,6 +1,7 @@
 #include "base/process.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,6 +35,25 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
+// Who the child is in a network of its own, which takes a name space of users of its own: itself.
+struct CutOff {
+  std::string users = fmt::format("{0} {0} 1\n", geteuid());
+  std::string groups = fmt::format("{0} {0} 1\n", getegid());
+
+  // As ChildSide::run: only what may be called there.
+  bool enter() const {
+    return unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 && put("/proc/self/setgroups", "deny") &&
+           put("/proc/self/uid_map", users) && put("/proc/self/gid_map", groups);
+  }
+  static bool put(const char* file, std::string_view text) {
+    const int descriptor = ::open(file, O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0) return false;
+    const bool whole = write(descriptor, text.data(), text.size()) == std::ssize(text);
+    close(descriptor);
+    return whole;
+  }
+};
+
 // What the child does between fork and exec: only what a child of a process with threads may do.
 struct ChildSide {
   const char* program;
@@ -46,8 +66,13 @@ struct ChildSide {
   int failed;  // gets errno when the program cannot be run
   int signal_at_our_death;
   pid_t parent;
+  bool own_group;
+  const CutOff* cut_off;  // null: it stays in our network
 
   [[noreturn]] void run() const {
+    if (own_group) setpgid(0, 0);
+    // Before the signal at our death, which does not outlive it.
+    const bool ready = cut_off == nullptr || cut_off->enter();
     // The death signal outlives exec; we may have died before it was set.
     prctl(PR_SET_PDEATHSIG, signal_at_our_death);
     if (getppid() != parent) _exit(127);
@@ -56,7 +81,7 @@ struct ChildSide {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    if (dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && dup2(errors, 2) >= 0 &&
+    if (ready && dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && dup2(errors, 2) >= 0 &&
         (folder == nullptr || chdir(folder) == 0)) {
       execve(program, arguments, environment);
     }
@@ -97,6 +122,7 @@ Process Process::start(const Command& command, Streams streams) {
   std::vector<std::string> environment = merged_environment(command.environment);
   const std::vector<char*> argument_pointers = pointers(arguments);
   const std::vector<char*> environment_pointers = pointers(environment);
+  const CutOff cut_off;
   const ChildSide child{.program = program.c_str(),
                         .arguments = argument_pointers.data(),
                         .environment = environment_pointers.data(),
@@ -106,7 +132,9 @@ Process Process::start(const Command& command, Streams streams) {
                         .errors = streams.errors_to_output ? out : memory,
                         .failed = failed.write_end.descriptor(),
                         .signal_at_our_death = command.signal_at_our_death,
-                        .parent = getpid()};
+                        .parent = getpid(),
+                        .own_group = command.own_group,
+                        .cut_off = command.without_network ? &cut_off : nullptr};
   const pid_t pid = fork();
   if (pid < 0) throw_errno(fmt::format("starting {}", name));
   if (pid == 0) child.run();
@@ -173,6 +201,18 @@ std::string Process::errors() {
 
 void Process::signal(int number) {
   if (!exit_) kill(pid_, number);
+}
+
+void Process::signal_group(int number) {
+  if (pid_ > 0) kill(-pid_, number);
+}
+
+bool can_cut_off_network() {
+  try {
+    return run({.arguments = {"true"}, .without_network = true}).exit_code == 0;
+  } catch (const Error&) {
+    return false;  // most kernels let any user, some administrators do not
+  }
 }
 
 Output run(const Command& command) {

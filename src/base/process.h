@@ -19,6 +19,8 @@ struct Command {
       environment;                    // added to ours; for secrets, which never go into arguments
   Path folder;                        // working folder; empty: ours
   int signal_at_our_death = SIGTERM;  // what the child gets when we are killed
+  bool own_group = false;             // it leads a process group, so that its children end with it
+  bool without_network = false;       // in a network that leads nowhere: see can_cut_off_network()
 };
 
 // A running child. Its standard input is empty; its output is read by whoever holds this.
@@ -43,6 +45,7 @@ class Process {
   int wait();
   std::string errors();
   void signal(int number);
+  void signal_group(int number);  // of a child with own_group, and what it started
   bool running();
 
  private:
@@ -65,6 +68,10 @@ Output run(const Command& command);
 
 // The same; throws unavailable with the program's own words when it does not end with 0.
 std::string run_or_throw(const Command& command);
+
+// Whether this kernel lets us start a child without_network. Sockets in the file system reach it
+// all the same.
+bool can_cut_off_network();
 
 // The program's path, looked up along PATH; nothing when there is none.
 std::optional<Path> find_program(const std::string& name);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/task_group.h"
 #include "testing/errors.h"
 
 namespace base {
@@ -85,6 +86,37 @@ TEST(Process, is_told_to_end_when_it_is_dropped) {
     EXPECT_EQ(kill(pid, 0), 0);
   }
   EXPECT_EQ(kill(pid, 0), -1) << "it is still there";
+}
+
+TEST(Process, takes_its_children_along_when_its_group_is_ended) {
+  Process process =
+      Process::start({.arguments = {"sh", "-c", "sleep 1000 & echo $!; wait"}, .own_group = true});
+  Bytes line(64);
+  const size_t got = process.output().read_some(line);
+  const pid_t grandchild = std::stoi(std::string(as_text(ByteView(line).first(got))));
+  process.signal_group(SIGKILL);
+  EXPECT_EQ(process.wait(), 128 + SIGKILL);
+  EXPECT_EQ(process.output().read_some(line), 0u) << "somebody still holds the pipe";
+  const auto is_gone = [grandchild] {
+    const auto stat = read_text_file_if_there(fmt::format("/proc/{}/stat", grandchild));
+    return !stat || stat->find(") Z ") != std::string::npos;
+  };
+  const Stopwatch watch;
+  while (!is_gone() && watch.elapsed() < std::chrono::seconds(10))
+    sleep_for(std::chrono::milliseconds(1), {});
+  EXPECT_TRUE(is_gone());
+}
+
+TEST(Process, without_network_sees_no_interface_and_is_who_it_was) {
+  if (!can_cut_off_network()) {
+    EXPECT_THROW(run({.arguments = {"true"}, .without_network = true}), Error);
+    return;  // this kernel does not let us
+  }
+  const Output links = run(
+      {.arguments = {"sh", "-c", "tail -n +3 /proc/self/net/dev; id -u"}, .without_network = true});
+  EXPECT_THAT(links.output, testing::HasSubstr("lo:"));
+  EXPECT_THAT(links.output, testing::Not(testing::HasSubstr("eth")));
+  EXPECT_THAT(links.output, testing::EndsWith(fmt::format("\n{}\n", geteuid())));
 }
 
 }  // namespace

@@ -28,7 +28,13 @@ struct Globals {
   std::atomic<int> hang_ups = 0;
   int exit_code = 0;  // of a command that ended without an error but whose answer is "no"
 
-  app::Context context() const { return app::Context(app::find_policy(policy_file)); }
+  // The policy's file; its environment is ours from then on.
+  base::Path policy() const {
+    base::Path file = app::find_policy(policy_file);
+    app::take_environment(file);
+    return file;
+  }
+  app::Context context() const { return app::Context(policy()); }
   std::stop_token token() const { return stop.get_token(); }
 };
 
@@ -39,6 +45,8 @@ void add_apply(CLI::App& program, Globals& globals);
 void add_backup(CLI::App& program, Globals& globals);
 void add_completion(CLI::App& program, Globals& globals);
 void add_check(CLI::App& program, Globals& globals);
+void add_drill(CLI::App& program, Globals& globals);
+void add_evidence(CLI::App& program, Globals& globals);
 void add_fire_drill(CLI::App& program, Globals& globals);
 void add_init(CLI::App& program, Globals& globals);
 void add_key(CLI::App& program, Globals& globals);
@@ -48,9 +56,11 @@ void add_policy(CLI::App& program, Globals& globals);
 void add_probe(CLI::App& program, Globals& globals);
 void add_prune(CLI::App& program, Globals& globals);
 void add_replicate(CLI::App& program, Globals& globals);
+void add_rescue(CLI::App& program, Globals& globals);
 void add_restore(CLI::App& program, Globals& globals);
 void add_run(CLI::App& program, Globals& globals);
 void add_status(CLI::App& program, Globals& globals);
+void add_strategy(CLI::App& program, Globals& globals);  // and runbook
 void add_verify(CLI::App& program, Globals& globals);
 void add_wal(CLI::App& program, Globals& globals);
 void add_watch(CLI::App& program, Globals& globals);
@@ -59,6 +69,7 @@ void add_wal_for_people(CLI::App& wal, Globals& globals);  // its subcommands th
 // Subcommands that are files of their own.
 void add_backup_dumps(CLI::App& backup, Globals& globals);
 void add_restore_dump(CLI::App& restore, Globals& globals);
+void add_restore_table(CLI::App& restore, Globals& globals);
 
 // What became of a tier's copies in another region, for people.
 void print_replica(const app::ReplicaReport& report);

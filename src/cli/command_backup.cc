@@ -34,6 +34,7 @@ void print_snapshot(const repository::SnapshotRoot& root, const base::Stopwatch&
 
 void backup_snapshot(Globals& globals, const std::optional<std::string>& tier) {
   app::Context context = globals.context();
+  context.hold_back(app::caps_of(context.policy().limits));
   constexpr policy::TieredLayer layer = policy::TieredLayer::snapshots;
   const app::Slot slot =
       tier ? app::newest_slot(context.policy(), layer, *tier, base::system_clock().now())

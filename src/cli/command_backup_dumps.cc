@@ -46,6 +46,7 @@ void print_dump(const repository::DumpRecord& record, const std::string& store,
 
 void backup_dumps(const Globals& globals, const DumpOptions& options) {
   app::Context context = globals.context();
+  context.hold_back(app::caps_of(context.policy().limits));
   layers::DumpProgress progress;
   app::ReplicaProgress copying;
   const base::Stopwatch watch;

@@ -5,18 +5,6 @@ namespace cli {
 
 namespace {
 
-std::string_view name(app::CheckResult result) {
-  switch (result) {
-    case app::CheckResult::good:
-      return "good";
-    case app::CheckResult::warning:
-      return "warning";
-    case app::CheckResult::problem:
-      return "problem";
-  }
-  return "problem";
-}
-
 void check(Globals& globals) {
   app::Context context = globals.context();
   const std::vector<app::CheckItem> items = app::check(context, globals.token());

@@ -32,6 +32,7 @@ repository::SweepRules rules_from(const policy::Policy& policy, const policy::Re
   for (const policy::Verdict& verdict : retention.snapshots) verdicts->emplace(verdict.id, verdict);
   repository::SweepRules rules;
   rules.wait = wait;
+  if (policy.repository.lock) rules.locked = policy.repository.lock->duration;
   rules.keep_snapshot = [verdicts](const repository::SnapshotRoot& root, std::string& reason) {
     const auto at = verdicts->find(root.id);
     if (at == verdicts->end()) {

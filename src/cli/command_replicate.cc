@@ -20,6 +20,7 @@ namespace {
 
 void replicate_dumps(Globals& globals, const std::string& only) {
   app::Context context = globals.context();
+  context.hold_back(app::caps_of(context.policy().limits));
   if (!only.empty() && !context.dump_tier(only).replica)
     app::open_replica(context, context.dump_tier(only));  // throws what is wrong
   app::ReplicaProgress progress;

@@ -1,4 +1,5 @@
 #include "app/daemon.h"
+#include "app/watching.h"
 #include "base/log.h"
 #include "cli/command.h"
 
@@ -24,12 +25,16 @@ void run(Globals& globals, const RunOptions& options) {
                                : globals.quiet ? base::LogLevel::warn
                                                : base::LogLevel::info;
   base::set_up_log(level, form_of(options.log));
-  const app::DaemonOrder order{
-      .policies = app::find_policy(options.policies ? options.policies : globals.policy_file),
-      .once = options.once,
-      .version = globals.version};
+  const base::Path policies =
+      app::find_policy(options.policies ? options.policies : globals.policy_file);
+  const base::Variables variables = app::take_environment(policies);
+  const app::DaemonOrder order{.policies = policies,
+                               .once = options.once,
+                               .version = globals.version,
+                               .variables = variables};
   globals.reloads = true;
-  const app::DaemonPlugs plugs;
+  app::Watching watching(globals.version, options.once);
+  const app::DaemonPlugs plugs = watching.plugs();
   globals.exit_code =
       app::run_daemon(order, plugs, globals.hang_ups, base::system_clock(), globals.token());
 }

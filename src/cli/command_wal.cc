@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "app/push_client.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "layers/pitr/get.h"
@@ -14,9 +15,6 @@ namespace cli {
 namespace {
 
 constexpr unsigned prefetch_segments = 16;
-// PostgreSQL waits for its archiver when it is shut down, three attempts long, and shows a failure
-// only once an attempt has ended; and it asks again by itself.
-constexpr base::Duration push_deadline = std::chrono::minutes(1);
 
 struct WalOptions {
   std::optional<std::string> repository;  // URL, instead of the policy's
@@ -29,14 +27,13 @@ struct WalOptions {
 class OpenRepository {
  public:
   OpenRepository(const Globals& globals, const WalOptions& options,
-                 const std::optional<layers::GetPlan>& plan,
-                 std::optional<base::Duration> deadline = std::nullopt) {
+                 const std::optional<layers::GetPlan>& plan) {
     if (options.repository) {
       store_ = app::open_store(policy::parse_store(*options.repository), {}, {});
       repository_ = repository::Repository::open(*store_, nullptr, globals.token());
     } else {
-      context_.emplace(plan ? plan->policy : app::find_policy(globals.policy_file));
-      if (deadline) context_->give_up_after(*deadline);
+      if (plan) app::take_environment(plan->policy);
+      context_.emplace(plan ? plan->policy : globals.policy());
       repository_ = context_->repository(globals.token());
     }
   }
@@ -48,9 +45,37 @@ class OpenRepository {
   std::optional<repository::Repository> repository_;
 };
 
+// By the daemon, if it has this policy; else by ourselves.
 void push(const Globals& globals, const WalOptions& options) {
-  const OpenRepository repository(globals, options, std::nullopt, push_deadline);
-  layers::push_wal(repository.get(), options.file, {}, globals.token());
+  if (options.repository) {
+    const OpenRepository repository(globals, options, std::nullopt);
+    return layers::push_wal(repository.get(), options.file, {}, globals.token());
+  }
+  const base::Path file = app::find_policy(globals.policy_file);
+  app::PushOrder order{.policy_file = file,
+                       .policy_text = {},
+                       .variables = app::take_environment(file),
+                       .file = options.file};
+  order.policy_text = base::read_text_file(file, base::MiB);
+  policy::Policy policy = policy::parse(order.policy_text, file.string());
+  std::string why;
+  if (app::push_by_daemon(policy.run.socket, order, why, globals.token())) return;
+  base::debug("{}: wal push works by itself", why);
+  app::Context context(file, std::move(policy));
+  context.give_up_after(app::push_deadline);
+  layers::push_wal(context.repository(globals.token()), options.file, {}, globals.token());
+}
+
+// One line, whole, as PostgreSQL's log has it among others'.
+void push_for_postgres(Globals& globals, const WalOptions& options) {
+  try {
+    push(globals, options);
+  } catch (const base::Error& failure) {
+    if (globals.json) throw;
+    fmt::print(stderr, "seawall: error: {}{}{}\n", failure.message(),
+               failure.hint().empty() ? "" : "; ", failure.hint());
+    globals.exit_code = base::exit_code(failure.kind());
+  }
 }
 
 // Starts `seawall wal prefetch`, so that PostgreSQL has its segment at once. One at a time: the new
@@ -140,7 +165,7 @@ void add_wal(CLI::App& program, Globals& globals) {
   push_command->footer(
       "Example, in postgresql.conf:\n  archive_command = 'seawall --policy "
       "/etc/seawall/seawall.yaml wal push %p'");
-  push_command->callback([&globals, options] { push(globals, *options); });
+  push_command->callback([&globals, options] { push_for_postgres(globals, *options); });
 
   CLI::App* prefetch_command = command->add_subcommand("prefetch")->group("");  // not in the help
   prefetch_command->add_option("file", options->file)->required();

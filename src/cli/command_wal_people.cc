@@ -1,4 +1,8 @@
 // The wal commands that people and daemons run: audit, receive, new-epoch.
+#include <thread>
+
+#include "base/log.h"
+#include "base/task_group.h"
 #include "cli/command.h"
 #include "layers/pitr/audit.h"
 #include "layers/pitr/receive.h"
@@ -117,10 +121,44 @@ struct ReceiveOptions {
   bool until_idle = false;
 };
 
-void receive(const Globals& globals, const ReceiveOptions& options) {
-  app::Context context = globals.context();
+constexpr base::Duration policy_every = std::chrono::seconds(5);
+
+// What is received by: one text of the policy, and the repository as it says, opened.
+struct ReceivePolicy {
+  ReceivePolicy(const base::Path& file, std::string policy, const std::stop_token& stop)
+      : text(std::move(policy)),
+        context(file, policy::parse(text, file.string())),
+        repository(context.repository(stop)) {}
+  std::string text;
+  app::Context context;
+  repository::Repository repository;
+};
+
+// Waits until the file has another text that can be used; an editor may be half way, so it must be
+// found twice. Null when stopped.
+std::unique_ptr<ReceivePolicy> next_policy(const base::Path& file, const std::string& now,
+                                           const std::stop_token& stop) {
+  std::string found_once;
+  std::string told;
+  while (base::sleep_for(policy_every, stop)) {
+    try {
+      std::string text = base::read_text_file(file, base::MiB);
+      const bool again = text == found_once;
+      found_once = text;
+      if (text != now && again) return std::make_unique<ReceivePolicy>(file, std::move(text), stop);
+    } catch (const base::Error& failure) {
+      if (failure.kind() == base::ErrorKind::cancelled) break;
+      if (told != failure.message())
+        base::warn("the policy before is still received by: {}", failure.message());
+      told = failure.message();
+    }
+  }
+  return nullptr;
+}
+
+layers::ReceiveRequest request_of(const ReceiveOptions& options, const policy::Policy& policy) {
   layers::ReceiveRequest request{.slot = options.slot, .until_idle = options.until_idle};
-  if (const auto& pitr = context.policy().layers.pitr; pitr && pitr->receive) {
+  if (const auto& pitr = policy.layers.pitr; pitr && pitr->receive) {
     if (request.slot.empty()) request.slot = pitr->receive->slot;
     request.flush_within = pitr->receive->flush;
   }
@@ -128,15 +166,44 @@ void receive(const Globals& globals, const ReceiveOptions& options) {
     throw base::Error(base::ErrorKind::invalid, "no replication slot is named",
                       "name one in the policy (layers.pitr.receive.slot) or with --slot");
   }
-  const repository::Repository repository = context.repository(globals.token());
-  provider::NativeCluster cluster = context.cluster();
-  const repository::Epoch epoch = repository.epoch_for(cluster.identity(), globals.token());
+  return request;
+}
+
+// A new policy is taken up as the daemon does it: a key that was replaced seals no more.
+void receive(const Globals& globals, const ReceiveOptions& options) {
+  const base::Path file = globals.policy();
+  auto policy =
+      std::make_unique<ReceivePolicy>(file, base::read_text_file(file, base::MiB), globals.token());
   layers::ReceiveProgress progress;
   ProgressLine line(globals, [&] {
     return fmt::format("wal receive: durable to {}",
                        to_string(postgres::Lsn{progress.durable_lsn}));
   });
-  layers::receive_wal(cluster, repository, epoch, request, progress, globals.token());
+  for (;;) {
+    const layers::ReceiveRequest request = request_of(options, policy->context.policy());
+    provider::NativeCluster cluster = policy->context.cluster();
+    const repository::Epoch epoch =
+        policy->repository.epoch_for(cluster.identity(), globals.token());
+    std::unique_ptr<ReceivePolicy> next;
+    {
+      std::stop_source ends;
+      const std::stop_callback told_to(globals.token(), [&ends] { ends.request_stop(); });
+      const std::jthread watch([&](const std::stop_token& stop) {
+        next = next_policy(file, policy->text, stop);
+        if (next) ends.request_stop();
+      });
+      // Stopped, it returns, or is cancelled where it had not begun.
+      try {
+        layers::receive_wal(cluster, policy->repository, epoch, request, progress,
+                            ends.get_token());
+      } catch (const base::Error& failure) {
+        if (failure.kind() != base::ErrorKind::cancelled || globals.token().stop_requested()) throw;
+      }
+    }
+    if (!next || globals.token().stop_requested()) return;
+    policy = std::move(next);
+    base::info("{}: the policy {} is read anew", file.string(), policy->context.policy().name);
+  }
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
-#include "app/watcher.h"
+#include "app/look_log.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/task_group.h"
 #include "cli/command.h"
 #include "policy/duration.h"
@@ -29,31 +28,6 @@ void print(const app::Look& look) {
     fmt::print("the dead man's switch could not be told: {}\n", look.ping_failed);
 }
 
-// One line for each look, and for each finding when it comes and when it goes.
-class Log {
- public:
-  void tell(const app::Look& look) {
-    std::map<std::string, std::string> now;
-    for (const monitor::Finding& finding : look.findings)
-      now[finding.key] = fmt::format("{}: {}", monitor::name(finding.severity), finding.what);
-    for (const auto& [key, text] : now)
-      if (!known_.contains(key)) base::warn("{}", text);
-    for (const auto& [key, text] : known_)
-      if (!now.contains(key)) base::info("no longer: {}", text);
-    if (look.only_in_memory != only_in_memory_ && !look.only_in_memory.empty())
-      base::warn("what is told is remembered by this process only: {}", look.only_in_memory);
-    only_in_memory_ = look.only_in_memory;
-    base::info("looked: {} findings, {} open alerts, {} told{}", look.findings.size(),
-               look.alerts.size(), look.told,
-               look.untold.empty() ? "" : fmt::format(", {} not told", look.untold.size()));
-    known_ = std::move(now);
-  }
-
- private:
-  std::map<std::string, std::string> known_;
-  std::string only_in_memory_;
-};
-
 void look_once(Globals& globals) {
   app::Context context = globals.context();
   const base::Instant now = base::system_clock().now();
@@ -76,7 +50,7 @@ void keep_looking(Globals& globals, const std::string& every) {
                       fmt::format("--every {} is not from 1s to 1d", every));
   }
   app::Watcher watcher(context, {.once = false, .tell = true}, base::system_clock().now());
-  Log log;
+  app::LookLog log;
   try {
     for (;;) {
       const base::Stopwatch watch;

@@ -7,12 +7,11 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "cli/command.h"
 #include "layers/pitr/get.h"
 
 namespace {
-
-constexpr const char* version = SEAWALL_VERSION;
 
 // A core dump would hold passwords and keys.
 void forbid_core_dumps() {
@@ -87,10 +86,10 @@ int main(int argc, char** argv) {
       "A team's backup strategy as one program: it carries the policy out, watches it, rehearses "
       "the restore.",
       "seawall");
-  program.set_version_flag("--version", version);
+  program.set_version_flag("--version", base::program_version);
   program.require_subcommand(1);
   program.fallthrough();
-  globals.version = version;
+  globals.version = base::program_version;
   program
       .add_option(
           "--policy", globals.policy_file,
@@ -106,6 +105,8 @@ int main(int argc, char** argv) {
   cli::add_backup(program, globals);
   cli::add_check(program, globals);
   cli::add_completion(program, globals);
+  cli::add_drill(program, globals);
+  cli::add_evidence(program, globals);
   cli::add_fire_drill(program, globals);
   cli::add_init(program, globals);
   cli::add_key(program, globals);
@@ -115,9 +116,11 @@ int main(int argc, char** argv) {
   cli::add_probe(program, globals);
   cli::add_prune(program, globals);
   cli::add_replicate(program, globals);
+  cli::add_rescue(program, globals);
   cli::add_restore(program, globals);
   cli::add_run(program, globals);
   cli::add_status(program, globals);
+  cli::add_strategy(program, globals);
   cli::add_verify(program, globals);
   cli::add_wal(program, globals);
   cli::add_watch(program, globals);

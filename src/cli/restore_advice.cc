@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
+#include "policy/moment.h"
+
 namespace cli {
 
 using base::Path;
@@ -61,6 +65,49 @@ std::string advice_on_saved_wal(const layers::SavedWal& saved) {
   for (const std::string& name : saved.unarchived)
     advice += fmt::format("  seawall wal push {}\n", (saved.folder / "pg_wal" / name).string());
   return advice;
+}
+
+std::map<uint32_t, base::Path> tablespace_places(const std::vector<std::string>& given) {
+  std::map<uint32_t, base::Path> places;
+  for (const std::string& text : given) {
+    const size_t equals = text.find('=');
+    uint32_t oid = 0;
+    const auto [end, failed] =
+        std::from_chars(text.data(), text.data() + std::min(equals, text.size()), oid);
+    if (equals == std::string::npos || failed != std::errc{} || end != text.data() + equals) {
+      throw base::Error(base::ErrorKind::invalid,
+                        fmt::format("--tablespace '{}' is not OID=FOLDER", text),
+                        "'seawall restore --dry-run' shows the tablespaces with their oids");
+    }
+    places[oid] = text.substr(equals + 1);
+  }
+  return places;
+}
+
+void print_plan(const layers::RestorePlan& plan, const layers::RestoreEstimate& expected,
+                const policy::Policy& policy) {
+  const repository::SnapshotRoot& root = plan.snapshot;
+  fmt::print("restore to {}\n", layers::describe(plan.target));
+  if (const auto* time = std::get_if<layers::TargetTime>(&plan.target)) {
+    fmt::print("  target       {}\n", policy::describe_moment(time->time, policy.timezone));
+  }
+  if (plan.last_commit)
+    fmt::print("  last commit  {}\n", policy::describe_moment(*plan.last_commit, policy.timezone));
+  fmt::print("  snapshot     {}, ended {}, {} in {} files\n", root.id,
+             policy::describe_moment(root.stopped, policy.timezone),
+             base::human_bytes(root.totals.bytes), root.totals.files);
+  uint64_t segments = 0;
+  for (const layers::WalLeg& leg : plan.legs) segments += leg.last - leg.first + 1;
+  fmt::print("  WAL          {} segments on timeline {}, {} stored\n", segments,
+             plan.timeline.value, base::human_bytes(plan.wal_stored_bytes));
+  for (const repository::TablespaceRef& space : root.tablespaces) {
+    fmt::print("  tablespace   {} at {}\n", space.oid, space.location);
+  }
+  fmt::print("  major        PostgreSQL {}\n", root.major);
+  fmt::print("  expected     about {}: files {} (the store gives {}/s), replay {}\n",
+             base::human_duration(expected.files + expected.replay),
+             base::human_duration(expected.files), base::human_bytes(expected.bytes_per_second),
+             base::human_duration(expected.replay));
 }
 
 }  // namespace cli

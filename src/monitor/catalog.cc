@@ -17,6 +17,8 @@ using repository::SnapshotRoot;
 
 namespace {
 
+constexpr size_t drills_to_judge_by = 2;  // of each kind
+
 policy::CatalogSnapshot to_catalog(const SnapshotRoot& root) {
   return {.id = root.id,
           .tiers = root.tiers,
@@ -237,6 +239,7 @@ Catalog read_catalog(const policy::Policy& policy, const Repository& repository,
   read_dumps(catalog, repository, database, dump_places, stop);
   read_promises(catalog, policy, repository, now, stop);
   fill_histories(catalog, repository, stop);
+  if (policy.drill) catalog.drills = read_drill_history(repository, drills_to_judge_by, stop);
   return catalog;
 }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "monitor/drills.h"
 #include "monitor/finding.h"
 #include "monitor/replica.h"
 #include "policy/due.h"
@@ -46,7 +47,8 @@ struct Catalog {
       last_runs;                                     // the newest that ended, of each tier
   std::map<std::string, std::string> denied_places;  // tiers whose dumps we may not list, and why
   std::vector<ReplicaState> replicas;                // where they were asked for
-  std::vector<Finding> of_places;             // what buckets' own rules do to what is kept there
+  std::vector<Finding> of_places;  // what buckets' own rules do to what is kept there
+  DrillHistory drills;
   std::vector<std::string> unconfirmed_keys;  // key files that nobody has a confirmed copy of
 };
 

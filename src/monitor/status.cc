@@ -64,6 +64,7 @@ class Judge {
     judge_verification();
     judge_keys();
     judge_probe();
+    if (policy_.drill) judge_rehearsals();
     for (const ReplicaState& replica : catalog_.replicas) {
       for (Finding& finding : judge_replica(replica, status_.now))
         status_.findings.push_back(std::move(finding));
@@ -330,6 +331,19 @@ class Judge {
             "iam bucket_repository' and 'bucket_dumps'");
       }
     }
+  }
+
+  void judge_rehearsals() {
+    for (Finding& finding : judge_drills(policy_, catalog_.drills, status_.now))
+      status_.findings.push_back(std::move(finding));
+    if (!policy_.drill->weekly) return;
+    const DrillsDue due = drills_due(policy_, catalog_.drills, status_.now);
+    StatusRow row{.layer = "drill", .tier = "weekly", .next_due = due.slot, .state = "ok"};
+    for (const repository::DrillRecord& record : catalog_.drills.records)
+      if (record.passed) row.last_success = record.ended;
+    if (due.state == DrillState::due) row.state = "due";
+    if (due.state == DrillState::missed) row.state = "missed";
+    status_.rows.push_back(row);
   }
 
   void judge_keys() {

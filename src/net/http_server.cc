@@ -9,6 +9,7 @@
 #include <chrono>
 #include <optional>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -23,7 +24,7 @@ using base::ErrorKind;
 
 constexpr int threads_max = 4;
 constexpr int waiting_max = 16;
-constexpr size_t request_bytes_max = 8 * 1024;
+constexpr size_t request_bytes_max = 8 * base::KiB;
 constexpr Duration request_patience = std::chrono::seconds(5);
 constexpr Duration answer_patience = std::chrono::seconds(10);
 constexpr Duration look_up_every = std::chrono::milliseconds(100);  // whether we are to stop
@@ -81,7 +82,7 @@ std::optional<std::string> read_head(int socket, const std::atomic<bool>& stoppi
     if (head.size() >= request_bytes_max ||
         !ready(socket, POLLIN, watch, request_patience, stopping))
       return std::nullopt;
-    std::array<char, 2048> piece;
+    std::array<char, 2048> piece{};
     const ssize_t count = ::recv(socket, piece.data(), piece.size(), MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (count <= 0) return std::nullopt;

@@ -41,7 +41,7 @@ class HttpServerTest : public testing::Test {
     EXPECT_EQ(::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
     std::string answer;
-    std::array<char, 65536> piece;
+    std::array<char, 65536> piece{};
     for (ssize_t count; (count = ::recv(socket, piece.data(), piece.size(), 0)) > 0;)
       answer.append(piece.data(), static_cast<size_t>(count));
     ::close(socket);

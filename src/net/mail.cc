@@ -171,8 +171,7 @@ class Sending {
 
   static size_t on_send(char* out, size_t one, size_t room, void* self) {
     Sending& sending = *static_cast<Sending*>(self);
-    const size_t count = std::min(one * room, sending.message_.size() - sending.given_);
-    std::memcpy(out, sending.message_.data() + sending.given_, count);
+    const size_t count = sending.message_.copy(out, one * room, sending.given_);
     sending.given_ += count;
     return count;
   }

@@ -145,14 +145,18 @@ DumpEncryption read_dump_encryption(const std::string& path, const Section& sect
   return encryption;
 }
 
-Lock read_lock(const std::string& path, const Section& section, const DumpTier& dump) {
-  const Lock lock{
+Lock read_lock(const std::string& path, const Section& section, const Place& store) {
+  if (store.kind != Place::Kind::s3) {
+    throw section.error_at("", fmt::format("{} needs a bucket: a folder cannot be locked", path),
+                           "take it out, or keep them in s3://");
+  }
+  return {
       .mode = section.text("mode") == "compliance" ? LockMode::compliance : LockMode::governance,
       .duration = section.duration("for")};
-  if (dump.store.kind != Place::Kind::s3) {
-    throw section.error_at("", fmt::format("{} needs a bucket: a folder cannot be locked", path),
-                           "take it out, or keep the dumps in s3://");
-  }
+}
+
+Lock read_dump_lock(const std::string& path, const Section& section, const DumpTier& dump) {
+  const Lock lock = read_lock(path, section, dump.store);
   if (lock.duration >= dump.tier.retain) {
     throw section.error_at(
         "for",
@@ -206,7 +210,8 @@ DumpTier read_dump_tier(const std::string& path, const std::string& name, const 
   }
   if (const auto encryption = section.section("encryption"))
     dump.encryption = read_dump_encryption(path + ".encryption", *encryption, dump.store);
-  if (const auto lock = section.section("lock")) dump.lock = read_lock(path + ".lock", *lock, dump);
+  if (const auto lock = section.section("lock"))
+    dump.lock = read_dump_lock(path + ".lock", *lock, dump);
   if (const auto replica = section.section("replica"))
     dump.replica = read_replica(path + ".replica", *replica, dump);
   return dump;
@@ -302,12 +307,32 @@ void require_flush_within_rpo(const Section& root, const Policy& policy) {
       fmt::format("allow at most {}", print_duration(*policy.objectives.rpo)));
 }
 
+// A snapshot shares only what stays locked for as long as it is kept.
+void require_locks_longer_than_snapshots(const Section& root, const Policy& policy) {
+  const std::optional<Lock>& lock = policy.repository.lock;
+  if (!lock) return;
+  for (const Tier& tier : policy.layers.snapshots) {
+    if (lock->duration > tier.retain) continue;
+    throw root.section("repository")
+        ->section("lock")
+        ->error_at(
+            "for",
+            fmt::format("repository.lock.for of {} is not longer than the retention of {}, {}: no "
+                        "block could ever be shared",
+                        describe_duration(lock->duration), tier.name,
+                        describe_duration(tier.retain)),
+            fmt::format("lock for more, such as {}", print_duration(2 * tier.retain)));
+  }
+}
+
 Repository read_repository(const Section& section) {
   Repository repository;
   repository.store = parse_store(section.text("store"));
   repository.compress_level = section.integer("compress_level");
   if (const auto encryption = section.section("encryption"))
     repository.encryption = read_encryption(*encryption);
+  if (const auto lock = section.section("lock"))
+    repository.lock = read_lock("repository.lock", *lock, repository.store);
   return repository;
 }
 
@@ -340,6 +365,7 @@ Policy read_policy(const Section& root) {
   if (const auto drill = root.section("drill")) policy.drill = read_drill(*drill);
   require_places_apart(root, policy);
   require_flush_within_rpo(root, policy);
+  require_locks_longer_than_snapshots(root, policy);
   return policy;
 }
 

@@ -62,10 +62,19 @@ struct Encryption {
   std::optional<std::string> index_cache;  // absolute; of a host that may seal and not open
 };
 
+enum class LockMode { governance, compliance };
+
+// Object lock, counted from when an object is stored.
+struct Lock {
+  LockMode mode = LockMode::governance;
+  base::Duration duration{};  // of dumps: shorter than their retention; of a repository: longer
+};
+
 struct Repository {
   Place store;
   int compress_level = 2;  // zstd
   std::optional<Encryption> encryption;
+  std::optional<Lock> lock;
 };
 
 struct Receive {
@@ -91,13 +100,6 @@ struct Tier {
 
 struct DumpOptions {
   int compress = 9;  // pg_dump --compress; the format is custom, without owners and privileges
-};
-
-enum class LockMode { governance, compliance };
-
-struct Lock {
-  LockMode mode = LockMode::governance;
-  base::Duration duration{};  // shorter than the tier's retention
 };
 
 enum class Copier { seawall, store };

@@ -124,6 +124,13 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     of_buckets, PolicyErrors,
     testing::Values(
+        Case{"file:///backup/repository", "file:///a\n  lock: { mode: compliance, for: 200d }",
+             "f:9:9: repository.lock needs a bucket: a folder cannot be locked", "s3://"},
+        Case{"file:///backup/repository",
+             "s3://a-repository\n  lock: { mode: compliance, for: 30d }",
+             "f:9:34: repository.lock.for of 30 days is not longer than the retention of nightly, "
+             "30 days: no block could ever be shared",
+             "60d"},
         Case{"file:///backup/dumps", "s3://a-dumps\n      lock: { mode: governance, for: 90d }",
              "f:21:38: layers.dumps.nightly.lock.for of 90 days is not shorter than the retention "
              "of 90 days",

@@ -177,7 +177,9 @@ Field dumps_field() {
                 .example = "false",
                 .default_value = "false"},
                dump_encryption_field(),
-               lock_field(),
+               lock_field("Object lock: nobody deletes a dump before its time, whatever credential "
+                          "is stolen. The bucket must have been made with it.",
+                          "Less than `retain`, as what is locked cannot expire."),
                replica_field()}),
           .most = name_letters_max,
           .dashes = true};

@@ -114,7 +114,13 @@ Field repository_field() {
                             .doc = "For a host whose credential may seal and not open: a folder of "
                                    "its own for copies of what the next snapshot compares with. "
                                    "What needs reading back is left to others.",
-                            .example = "/var/lib/seawall/index"}})}}};
+                            .example = "/var/lib/seawall/index"}})},
+                     lock_field("Object lock: nobody deletes an object before its time, whatever "
+                                "credential is stolen. The bucket must have been made with it. A "
+                                "snapshot shares blocks only with packs that stay locked for as "
+                                "long as it is kept; the others' are stored again.",
+                                "Longer than every snapshot's `retain`; twice as long stores "
+                                "everything again once in that time. WAL stays as long.")}};
 }
 
 Field dump_encryption_field() {
@@ -131,11 +137,9 @@ Field dump_encryption_field() {
                 .choices = {{"client"}, {"sse-kms"}}}})};
 }
 
-Field lock_field() {
+Field lock_field(std::string doc, std::string of_duration) {
   return {.name = "lock",
-          .doc =
-              "Object lock: nobody deletes a dump before its time, whatever credential is "
-              "stolen. The bucket must have been made with it.",
+          .doc = std::move(doc),
           .fields = {{.name = "mode",
                       .type = FieldType::choice,
                       .doc = "compliance: not even the account's owner; governance: who has the "
@@ -145,8 +149,7 @@ Field lock_field() {
                       .choices = {{"governance"}, {"compliance"}}},
                      {.name = "for",
                       .type = FieldType::duration,
-                      .doc = "How long, counted from when it is stored. Less than `retain`, as "
-                             "what is locked cannot expire.",
+                      .doc = "How long, counted from when it is stored. " + of_duration,
                       .example = "30d",
                       .required = true}}};
 }

@@ -10,7 +10,7 @@ Field s3_field();
 Field repository_field();
 // Of a tier of dumps:
 Field dump_encryption_field();
-Field lock_field();
+Field lock_field(std::string doc, std::string of_duration);
 Field replica_field();
 
 }  // namespace policy

@@ -154,10 +154,11 @@ Field run_field() {
            .default_value = "2",
            .least = 1,
            .most = 16},
-          duration_field("retry_after",
-                         "The pause behind a failed run; each next is twice as long, within the "
-                         "slot's deadline.",
-                         "1m"),
+          duration_field(
+              "retry_after",
+              "The pause behind a failed run; each next is twice as long, until the next "
+              "slot.",
+              "1m"),
           {.name = "textfile",
            .type = FieldType::path,
            .doc = "A file for the textfile collector of node_exporter, where nothing can scrape.",

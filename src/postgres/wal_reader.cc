@@ -47,8 +47,9 @@ std::optional<int> major_of_magic(uint16_t magic) {
 
 Lsn align(Lsn lsn) { return {(lsn.value + 7) & ~uint64_t{7}}; }
 
-// Walks the block headers of a whole record to its main data. Throws corrupt.
-Bytes main_data_of(ByteView record, int major) {
+// Walks the block headers of a whole record to its main data; the first block's relation goes to
+// `relation`. Throws corrupt.
+Bytes main_data_of(ByteView record, int major, std::optional<RelationFile>& relation) {
   const uint8_t compressed =
       major >= 15 ? 0x1C : 0x02;  // bimg_info: pglz, lz4, zstd; before 15 one bit
   const auto fail = [] {
@@ -90,8 +91,15 @@ Bytes main_data_of(ByteView record, int major) {
         at += 5;
         if ((image & 0x01) != 0 && (image & compressed) != 0) at += 2;  // the hole's length
       }
-      if ((flags & 0x80) == 0) at += 12;  // the relation, unless the one before
-      at += 4;                            // the block number
+      if ((flags & 0x80) == 0) {  // the relation, unless the one before
+        need(12);
+        const std::byte* of = record.data() + at;
+        if (!relation)
+          relation =
+              RelationFile{load<uint32_t>(of), load<uint32_t>(of + 4), load<uint32_t>(of + 8)};
+        at += 12;
+      }
+      at += 4;  // the block number
       need(0);
     } else {
       throw fail();
@@ -310,7 +318,9 @@ std::optional<WalRecord> WalReader::read() {
                    .xid = load<uint32_t>(record.data() + 4),
                    .resource_manager = load<uint8_t>(record.data() + 17),
                    .info = load<uint8_t>(record.data() + 16),
-                   .main_data = main_data_of(record, major)};
+                   .major = major,
+                   .main_data = {}};
+  result.main_data = main_data_of(record, major, result.relation);
   if (result.resource_manager == rm_xlog && (result.info & 0xF0) == xlog_switch) {
     result.end = {(result.begin.value / segment_bytes_ + 1) * segment_bytes_};
   }

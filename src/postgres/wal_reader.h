@@ -29,13 +29,23 @@ SegmentHeader parse_segment_header(base::ByteView first_page);
 base::Instant from_postgres_time(int64_t microseconds);
 int64_t to_postgres_time(base::Instant instant);
 
+// The file that a relation's rows are in: pg_class.relfilenode, and where it lies.
+struct RelationFile {
+  uint32_t tablespace = 0;
+  uint32_t database = 0;
+  uint32_t file = 0;
+  auto operator<=>(const RelationFile&) const = default;
+};
+
 struct WalRecord {
   Lsn begin;
   Lsn end;  // of its last byte, plus one, rounded up to where the next may begin
   uint32_t xid;
   uint8_t resource_manager;
   uint8_t info;
+  int major = 15;
   base::Bytes main_data;
+  std::optional<RelationFile> relation{};  // of the first block that it is about
 
   bool is_checkpoint() const;  // online or shutdown
   // The start position that an end-of-backup record names.

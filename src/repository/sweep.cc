@@ -130,6 +130,11 @@ class SweepPlanner {
 
   // Whether it goes now; it does only if it was condemned long enough ago and `may_go`.
   bool let_go(const ObjectInfo& info, const std::string& reason, bool may_go) {
+    if (const base::Instant end = info.modified + rules_.locked; end > now_) {
+      plan_.keep.push_back({info.key.text(), info.size,
+                            fmt::format("{}; locked until {}", reason, base::to_rfc3339(end))});
+      return false;
+    }
     SweepItem item{info.key.text(), info.size, reason};
     bool listed = false;
     for (const Condemned& list : condemned_) {
@@ -198,7 +203,7 @@ void sweep(const Repository& repository, const SweepPlan& plan, const SweepRules
     const auto there = [&](const std::string& key) {
       return repository.store().stat(ObjectKey(key), stop).has_value();
     };
-    if (list.not_before <= now && std::ranges::none_of(list.keys, there))
+    if (list.not_before + rules.locked <= now && std::ranges::none_of(list.keys, there))
       repository.store().remove(list.list, stop);
   }
 }

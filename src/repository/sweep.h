@@ -29,7 +29,8 @@ struct SweepRules {
   std::function<bool(const Epoch&, postgres::Timeline, postgres::Lsn begin, postgres::Lsn end,
                      std::string& reason)>
       keep_wal;
-  base::Duration wait{};  // between condemning and deleting: longer than the longest run
+  base::Duration wait{};    // between condemning and deleting: longer than the longest run
+  base::Duration locked{};  // so long nobody may delete an object, counted from when it was stored
 };
 
 // Throws invalid when `now` is more than a minute off the store's clock: nothing is deleted then.

@@ -44,6 +44,19 @@ TEST_F(Sweep, keeps_what_a_kept_shard_is_a_difference_from) {
   EXPECT_EQ(found.condemn[0].key, stray_.text());
 }
 
+TEST_F(Sweep, leaves_what_is_locked) {
+  SweepRules rules{.keep_snapshot = [](const SnapshotRoot&, std::string&) { return false; },
+                   .keep_wal = [](const Epoch&, postgres::Timeline, postgres::Lsn, postgres::Lsn,
+                                  std::string&) { return true; }};
+  const base::Instant later = base::system_clock().now() + std::chrono::hours(1);
+  EXPECT_EQ(plan_sweep(sample_.repository, rules, later, {}).condemn.size(), 4u);
+  rules.locked = std::chrono::hours(2);
+  const SweepPlan locked = plan_sweep(sample_.repository, rules, later, {});
+  EXPECT_TRUE(locked.condemn.empty());
+  ASSERT_EQ(locked.keep.size(), 4u);
+  EXPECT_NE(locked.keep[0].reason.find("locked until"), std::string::npos);
+}
+
 TEST_F(Sweep, is_noticed_by_a_run_that_made_a_difference_from_what_it_condemned) {
   EXPECT_NO_THROW(require_not_condemned(sample_.repository, root_, {}));
   const base::Json body = {{"at", base::to_rfc3339(base::system_clock().now())},

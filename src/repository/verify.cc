@@ -238,6 +238,8 @@ class Verifier {
         {"probes", "probe"},
         {"key-confirmations", "key-confirmation"},
         {"alerts", "alert"},
+        {"drills", "drill"},
+        {"sign-offs", "sign-off"},
         {"rewrapped", "rewrapped"}};
     const auto type = types.find(key.substr(0, key.find('/')));
     if (type == types.end())

@@ -39,7 +39,7 @@ class AlertsTest(ClusterTest):
             f"  pagerduty: {{ routing_key: env:KEY, endpoint: \"{self.listener.url}\", rest_token: env:TOKEN,\n"
             f"    rest_endpoint: \"{self.listener.url}\" }}\n"
             "  heartbeat_ping: env:PING\n"
-            "  runbooks: https://wiki.example.net/restore-drill.md\n" + self.more))
+            "  runbooks: https://wiki.example.net/runbooks\n" + self.more))
         self.primary.start()
         self.seawall("apply", env=faked(-26 * 3600))
 
@@ -82,10 +82,10 @@ class MissedRun(AlertsTest):
         self.assertEqual((page["event_action"], page["dedup_key"], page["routing_key"]), ("trigger", PAGE, "r0ut1ngk3y"))
         self.assertEqual(page["payload"]["severity"], "critical")
         self.assertIn("snapshots nightly: the run due at", page["payload"]["summary"])
-        self.assertEqual(page["links"][0]["href"], "https://wiki.example.net/restore-drill.md#missed-run")
+        self.assertEqual(page["links"][0]["href"], "https://wiki.example.net/runbooks/incident.md#missed-run")
         slack = json.dumps(by_path[self.slack()].json())
         for words in ("was missed", "since ", "Lost now, nothing of the database comes back",
-                      "seawall backup snapshots --tier nightly", "restore-drill.md#missed-run"):
+                      "seawall backup snapshots --tier nightly", "incident.md#missed-run"):
             self.assertIn(words, slack)
         self.assertEqual(by_path["/hook"].json()["alerts"][0]["key"], "missed:snapshots-nightly")
         self.assertEqual(by_path["/am/api/v2/alerts"].json()[0]["labels"]["finding"], "missed:snapshots-nightly")

@@ -157,6 +157,9 @@ class OnTheEmulator(unittest.TestCase):
         for role, bucket, status in (("watcher", REPOSITORY, 200), ("watcher", DUMPS, 403), ("restorer", REPOSITORY, 403)):
             put = self.s3(role).ask("PUT", bucket, "alerts/a=b/000001/opened.json", headers=ONCE, body=b"x")
             self.assertEqual(put.status, status, (role, bucket))
+        for role, key, status in (("restorer", "drills/latest/a.json", 200), ("restorer", "shop/claims/drill-weekly/a/01.json", 200),
+                                  ("restorer", "packs/0001/a.zst", 403), ("watcher", "drills/latest/b.json", 403)):
+            self.assertEqual(self.s3(role).ask("PUT", REPOSITORY, key, headers=ONCE, body=b"x").status, status, (role, key))
 
     def test_nobody_deletes_a_dump(self):
         self.s3().do("PUT", DUMPS, "kept", headers=ONCE, body=b"x")

@@ -3,6 +3,7 @@
 SEAWALL_LONG=1 kills a thousand times.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -197,7 +198,8 @@ class Crash(CrashTest):
                          "create table kept (token text references sessions); "
                          "create function wait() returns trigger language plpgsql as "
                          "'begin perform pg_sleep(3); return null; end'; "
-                         "create trigger wait before truncate on sessions execute function wait()")
+                         "create trigger wait before truncate on sessions execute function wait(); "
+                         "alter table sessions enable always trigger wait")  # no other fires while scrubbing
         self.seawall("backup", "snapshots")
         self.archive_now(self.primary)
         target = os.path.join(self.folder, "restored")
@@ -209,6 +211,9 @@ class Crash(CrashTest):
         with self.assertRaises(AssertionError):
             cluster.start()
         self.assertIn("this restore is not finished", read(cluster.log).decode())
+        told = json.loads(read(os.path.join(target, "seawall-restored.json")))
+        self.assertEqual((told["state"], told["emptied"]), ("closed", []))
+        self.assertIn("scrubbing", told["error"])
 
         # A kill in the middle of the scrub.
         self.exclude = ("public.sessions", "public.kept")

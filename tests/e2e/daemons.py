@@ -10,6 +10,9 @@ import harness
 from faketime import Clock
 from harness import ClusterTest
 
+SLOT = "20280228T190000Z"       # 03:00 of 29 February in Singapore
+DUMP_SLOT = "20280228T193000Z"  # 03:30
+
 DUMPS = ('  dumps:\n    nightly: {{ at: "03:30", retain: 90d, store: file://{}, finish_within: 2h }}\n')
 SNAPSHOTS = ('  pitr: { retain: 7d }\n  snapshots:\n    nightly: { at: "03:00", retain: 30d }\n'
              '    weekly: { at: "Sun 03:00", retain: 12w }\n')
@@ -64,6 +67,7 @@ class DaemonTest(ClusterTest):
         self.clock.set(moment)
         self.dumps = os.path.join(self.folder, "dumps")
         self.ports = []
+        self.daemons = []
         self.primary = self.make_cluster()
         self.extra = extra
         self.write()
@@ -95,10 +99,18 @@ class DaemonTest(ClusterTest):
                 process.kill()
             process.wait()
         self.addCleanup(end)
-        return Running(process, log, self.ports[-1])
+        self.daemons.append(Running(process, log, self.ports[-1]))
+        return self.daemons[-1]
+
+    def wait_for(self, condition, seconds=30, what="a condition"):
+        try:
+            super().wait_for(condition, seconds, what)
+        except AssertionError as failure:
+            logs = "\n".join(daemon.log() for daemon in self.daemons)
+            raise AssertionError(f"{failure}\n{logs}") from None
 
     def wait_ready(self, daemon):
-        self.wait_for(lambda: daemon.get("/readyz")[0] == 200, what=f"{daemon.get('/readyz')} {daemon.log()} ready")
+        self.wait_for(lambda: daemon.get("/readyz")[0] == 200, what="readiness")
 
     def snapshots(self):
         return [one["id"] for one in self.faked("--json", "list").json()["snapshots"]]
@@ -112,7 +124,7 @@ class DaemonTest(ClusterTest):
         folder = os.path.join(self.repository, "runs", lane, slot)
         if not os.path.isdir(folder):
             return []
-        return [json.loads(harness.read(os.path.join(folder, name)))["outcome"] for name in sorted(os.listdir(folder))
+        return [json.loads(harness.read(os.path.join(folder, name)))["body"]["outcome"] for name in sorted(os.listdir(folder))
                 if not name.startswith(".")]
 
     def claims(self, lane, slot):

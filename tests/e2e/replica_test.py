@@ -152,7 +152,7 @@ class Copied(DumpsBucketTest):
         record = next(key for key in self.copies() if key.endswith(".json"))
         for found, version, _ in self.far_s3.versions(self.replica, record):
             self.far_s3.delete(self.replica, found, version)
-        self.seawall("replicate", "dumps")
+        self.assertIn("copied to", self.seawall("run", "--once").err)
         self.assertEqual(self.findings("the replica"), [])
         self.restore(primary)
 

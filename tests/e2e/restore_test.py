@@ -1,5 +1,6 @@
 """Restores to every kind of target, through a fork, with tablespaces, onto what is there, and what is refused."""
 
+import json
 import os
 import random
 
@@ -43,6 +44,9 @@ class Restore(ClusterTest):
             self.assertEqual(restored.sql("select count(*) from sessions"), "0")
             self.assertEqual(restored.sql("select count(*) from scratch"), "0")
             self.assertEqual(restored.sql("show archive_mode"), "off")
+            with open(os.path.join(restored.data, "seawall-restored.json")) as file:
+                told = json.load(file)
+            self.assertEqual((told["state"], told["emptied"], told["archiving"]), ("finished", ["public.sessions"], "off"))
             restored.stop()
 
     def test_what_is_refused_is_refused_before_a_byte_moves(self):

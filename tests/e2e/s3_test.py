@@ -94,6 +94,29 @@ class NewGatewayWithLocks(InBuckets, BucketTest):
     version = "20.2"
     bucket_options = {"lock": True}
 
+    def test_blocks_are_shared_only_with_packs_that_stay_locked_for_long(self):
+        primary = self.make_cluster()
+        lock = f"  encryption: {{ key: file:{self.key} }}\n  lock: {{ mode: compliance, for: 90s }}\n"
+        self.policy_of(primary, repository_extra=lock,
+                       layers="  pitr: { retain: 1m }\n  snapshots:\n    often: { every: 1m, retain: 1m }\n")
+        primary.start()
+        self.seawall("apply")
+
+        def snapshot():
+            taken = self.seawall("--json", "backup", "snapshots").json()
+            return taken["totals"]["stored_bytes"]
+        begun = time.monotonic()
+        whole = snapshot()
+        time.sleep(1.1)
+        self.assertLess(snapshot(), whole / 10)  # the first one's locks outlive it
+        time.sleep(max(0, 36 - (time.monotonic() - begun)))
+        self.assertGreater(snapshot(), whole / 2)  # they would end before the third may go
+        pack = next(key for key in self.s3.keys(self.repository_bucket) if "/packs/" in key)
+        self.assertEqual(self.s3.head(self.repository_bucket, pack)["x-amz-object-lock-mode"], "COMPLIANCE")
+        self.seawall("prune", "--apply", "--wait", "1s")
+        self.assertEqual(len(self.seawall("--json", "list").json()["snapshots"]), 3)
+        self.assertEqual(self.seawall("--json", "verify").json()["damage"], [])
+
 
 if __name__ == "__main__":
     cloud.main("ceph-20.2")

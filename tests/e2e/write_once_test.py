@@ -1,5 +1,7 @@
 """What the writer's credential can and cannot do, proven by its own probe, on real gateways with a second user."""
 
+import datetime
+
 import cloud
 from buckets import BucketTest
 
@@ -56,6 +58,17 @@ class Promises:
         self.archive_now(primary)
         status = self.seawall("--json", "status", check=False).json()
         self.assertEqual([f for f in status["findings"] if "write-once" in f["what"] or "destroy" in f["what"]], [])
+
+        # The daemon probes once a day, however many there are and however often they are asked.
+        earlier = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=8 - 1)  # in Singapore, an hour ago
+        with open(self.policy, "a") as policy:
+            policy.write(f"run: {{ probe: \"{earlier:%H:%M}\" }}\n")
+        before = len(self.s3.keys(self.repository_bucket, "app/probes/"))
+        for _ in range(2):
+            done = self.seawall("run", "--once")
+            self.assertNotIn("can destroy", done.err)
+        self.assertEqual(len(self.s3.keys(self.repository_bucket, "app/probes/")), before + 1)
+        self.assertEqual(len(self.s3.keys(self.repository_bucket, "app/runs/probe-write-once/")), 1)
 
         # It prunes nothing: neither the lock nor the right lets it.
         self.s3.put(self.repository_bucket, "app/packs/0001/" + "0" * 32 + ".zst", b"a stray pack",

@@ -17,6 +17,7 @@ using base::ErrorKind;
 constexpr size_t read_bytes = 4 * base::MiB;
 
 ArchiveFile::ArchiveFile(storage::ObjectStore& store, const DumpRecord& record,
+                         const std::optional<base::Path>& spool,
                          const std::function<void(uint64_t)>& progress,
                          const std::stop_token& stop) {
   const storage::ObjectKey key = record.name.archive_key();
@@ -26,16 +27,17 @@ ArchiveFile::ArchiveFile(storage::ObjectStore& store, const DumpRecord& record,
   if (const std::optional<base::Path> there = store.local_path(key, stop)) {
     path_ = *there;
   } else {
-    folder_.emplace();
-    const uint64_t room = base::free_bytes(folder_->path());
+    if (!spool) folder_.emplace();
+    const base::Path& folder = folder_ ? folder_->path() : *spool;
+    const uint64_t room = base::free_bytes(folder);
     if (room < record.size) {
       throw Error(ErrorKind::full,
                   fmt::format("{} needs {} in {}, which has {} free", key.text(),
-                              base::human_bytes(record.size),
-                              folder_->path().parent_path().string(), base::human_bytes(room)),
-                  "name a roomier folder with TMPDIR");
+                              base::human_bytes(record.size), folder.parent_path().string(),
+                              base::human_bytes(room)),
+                  spool ? "free space there" : "name a roomier folder with TMPDIR");
     }
-    path_ = folder_->path() / key.text();
+    path_ = folder / key.text();
     copy = base::File::open(path_, O_CREAT | O_EXCL | O_WRONLY);
   }
   repository::DumpCheck check(record);

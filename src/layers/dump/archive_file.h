@@ -8,10 +8,12 @@ namespace layers {
 
 class ArchiveFile {
  public:
-  // `progress` is told the bytes checked. Throws corrupt when it is not what the record says, full
-  // when there is no room for a copy.
+  // A copy lies in `spool`, the caller's own folder, or in a temporary one. `progress` is told the
+  // bytes checked. Throws corrupt when it is not what the record says, full when there is no room
+  // for a copy.
   ArchiveFile(storage::ObjectStore& store, const repository::DumpRecord& record,
-              const std::function<void(uint64_t)>& progress, const std::stop_token& stop);
+              const std::optional<base::Path>& spool, const std::function<void(uint64_t)>& progress,
+              const std::stop_token& stop);
   const base::Path& path() const { return path_; }
 
  private:

@@ -142,13 +142,16 @@ class DumpRestore {
 
     progress_.phase = "checking";
     progress_.bytes_total = record_.size;
+    const base::Stopwatch watch;
     const ArchiveFile archive(
-        store, record_, [this](uint64_t at) { progress_.bytes_checked = at; }, stop_);
+        store, record_, request_.spool, [this](uint64_t at) { progress_.bytes_checked = at; },
+        stop_);
+    result_.fetch_time = watch.elapsed();
     if (request_.create) server.simple(create_database_sql(database, record_.locale));
     try {
       if (!connection) connection.emplace(connect(request_.url));
       fill(*connection, archive.path(), database);
-      compare(*connection);
+      if (request_.compare) compare(*connection);
     } catch (const Error& failure) {
       if (failure.kind() == ErrorKind::cancelled || !failure.hint().empty()) throw;
       throw Error(

@@ -17,6 +17,8 @@ struct RestoreDumpRequest {
   bool create = false;                 // the database, first
   bool globals = true;                 // roles, owners, grants, settings of the record
   std::optional<base::Path> programs;  // where pg_restore is; nothing: looked for
+  bool compare = true;                 // with what the record counted; else the caller does
+  std::optional<base::Path> spool;     // the caller's own folder for a copy of the archive
 };
 
 // Told as it goes; read by another thread.
@@ -40,6 +42,7 @@ struct RestoredDump {
   std::vector<std::string> roles_made;
   std::vector<std::string> notes;  // what could not be as it was, in sentences
   std::vector<Compared> compared;  // every table, view and sequence of the record
+  base::Duration fetch_time{};     // of the archive, until it was checked
   bool same() const;
 };
 

@@ -93,7 +93,7 @@ TEST_F(ArchiveFileTest, is_a_copy_where_the_store_has_no_file_and_goes_with_it) 
   uint64_t told = 0;
   base::Path copy;
   {
-    const ArchiveFile file(store_, record_, [&](uint64_t at) { told = at; }, {});
+    const ArchiveFile file(store_, record_, {}, [&](uint64_t at) { told = at; }, {});
     copy = file.path();
     EXPECT_EQ(base::read_text_file(copy), body_);
   }
@@ -103,25 +103,25 @@ TEST_F(ArchiveFileTest, is_a_copy_where_the_store_has_no_file_and_goes_with_it) 
 
 TEST_F(ArchiveFileTest, is_the_stores_own_file_where_there_is_one) {
   storage::FileStore store(folder_.path());
-  const ArchiveFile file(store, record_, [](uint64_t) {}, {});
+  const ArchiveFile file(store, record_, {}, [](uint64_t) {}, {});
   EXPECT_EQ(file.path(), folder_.path() / "breezycorp_2026-11-22.dump");
 }
 
 TEST_F(ArchiveFileTest, is_refused_when_it_is_not_what_was_recorded) {
   record_.sha256 = std::string(64, '0');
-  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, [](uint64_t) {}, {}); }).kind(),
+  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, {}, [](uint64_t) {}, {}); }).kind(),
             ErrorKind::corrupt);
 }
 
 TEST_F(ArchiveFileTest, is_not_copied_where_there_is_no_room) {
   record_.size = uint64_t{1} << 62;
-  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, [](uint64_t) {}, {}); }).kind(),
+  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, {}, [](uint64_t) {}, {}); }).kind(),
             ErrorKind::full);
 }
 
 TEST_F(ArchiveFileTest, is_absent_when_it_is_gone) {
   record_.name.number = 2;
-  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, [](uint64_t) {}, {}); }).kind(),
+  EXPECT_EQ(failure_of([&] { ArchiveFile(store_, record_, {}, [](uint64_t) {}, {}); }).kind(),
             ErrorKind::absent);
 }
 

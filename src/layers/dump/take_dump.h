@@ -10,6 +10,7 @@
 #include <atomic>
 #include <functional>
 
+#include "base/phase_clock.h"
 #include "policy/table_pattern.h"
 #include "policy/zone.h"
 #include "repository/dump_record.h"
@@ -33,7 +34,7 @@ struct DumpRequest {
 
 // Told as it goes; read by another thread.
 struct DumpProgress {
-  std::atomic<const char*> phase{"connecting"};
+  base::PhaseClock phase{"connecting"};
   std::atomic<uint64_t> bytes{0};
   std::atomic<uint64_t> tables_total{0};
   std::atomic<uint64_t> tables_counted{0};

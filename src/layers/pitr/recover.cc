@@ -73,6 +73,7 @@ std::map<std::string, std::string> recovery_settings(const RestorePlan& plan,
   settings["max_wal_senders"] = std::to_string(needed.max_wal_senders);
   settings["max_prepared_transactions"] = std::to_string(needed.max_prepared_transactions);
   settings["max_locks_per_transaction"] = std::to_string(needed.max_locks_per_transaction);
+  for (const auto& [name, value] : request.settings) settings[name] = value;
   return settings;
 }
 
@@ -183,60 +184,125 @@ void with_words_of_get(const Path& get_plan, const Work& work) {
 
 }  // namespace
 
+namespace {
+
+// What a person who finds this cluster years later wants to know.
+base::Json report_of(const RestorePlan& plan, const RecoverRequest& request) {
+  base::Json json = {{"at", base::to_rfc3339(base::system_clock().now())},
+                     {"snapshot", plan.snapshot.id},
+                     {"epoch", plan.epoch.number.value},
+                     {"target", describe(plan.target)},
+                     {"archiving", "off"}};
+  base::Json patterns = base::Json::array();
+  if (request.scrub) {
+    for (const policy::TablePattern& pattern : request.scrub->patterns)
+      patterns.push_back(pattern.text());
+  }
+  json["to_be_emptied"] = std::move(patterns);
+  return json;
+}
+
+class Recovery {
+ public:
+  Recovery(const RestorePlan& plan, const RecoverRequest& request, RecoverProgress& progress,
+           const std::stop_token& stop)
+      : plan_(plan), request_(request), progress_(progress), stop_(stop) {}
+
+  Recovered run() {
+    if (!request_.private_folder) own_folder_.emplace("seawall-restore");
+    const Path& folder = own_folder_ ? own_folder_->path() : *request_.private_folder;
+    const Path spool = request_.data_directory.string() + ".seawall-spool";
+    // What a killed run fetched ahead may be of another epoch under the same names.
+    std::filesystem::remove_all(spool);
+    base::create_folders_durably(spool);
+    get_plan_ = folder / "plan.json";
+    write_get_plan(get_plan_from(plan_, request_.policy, spool), get_plan_);
+    base::write_file_durably(request_.data_directory / "recovery.signal", {});
+    const Path auto_conf = request_.data_directory / "postgresql.auto.conf";
+    close_cluster(auto_conf);
+    {
+      SealedServer server(
+          {.data_directory = request_.data_directory,
+           .programs = find_server_programs(plan_.snapshot.major, request_.programs),
+           .private_folder = folder,
+           .role = plan_.snapshot.bootstrap_role,
+           .settings = recovery_settings(plan_, request_, get_plan_)});
+      replay(server);
+      empty_tables(server);
+      progress_.phase = "closing";
+      server.shut_down();
+    }
+    report("finished");
+    open_cluster(auto_conf);
+    std::filesystem::remove_all(spool);
+    progress_.phase = "done";
+    return std::move(recovered_);
+  }
+
+  // Beside what is restored, so that it is told wherever the cluster goes.
+  void report(const char* state, const std::string& error = {}) const {
+    base::Json json = report_of(plan_, request_);
+    json["state"] = state;
+    if (!error.empty()) json["error"] = error;
+    if (recovered_.reached.value != 0) json["reached"] = to_string(recovered_.reached);
+    if (recovered_.last_commit) json["last_commit"] = base::to_rfc3339(*recovered_.last_commit);
+    json["emptied"] = recovered_.emptied;
+    base::write_file_durably(request_.data_directory / "seawall-restored.json",
+                             base::as_bytes(json.dump(2) + "\n"));
+  }
+
+ private:
+  void replay(SealedServer& server) {
+    progress_.phase = "replaying";
+    std::optional<Connection> session;
+    with_words_of_get(get_plan_, [&] {
+      session.emplace(server.connect("postgres", stop_));
+      await_target(*session, server, progress_, stop_);
+    });
+    read_reached(*session, recovered_);
+    assert_reached(plan_, recovered_);
+    recovered_.replay_time = watch_.elapsed();
+    progress_.phase = "promoting";
+    promote(*session, server, stop_);
+    const char* timeline =
+        "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int";
+    recovered_.timeline = {static_cast<uint32_t>(session->query(timeline).number(0, 0))};
+  }
+
+  void empty_tables(SealedServer& server) {
+    if (!request_.scrub || request_.scrub->patterns.empty()) return;
+    const base::Stopwatch watch;
+    progress_.phase = "scrubbing";
+    Connection connection = server.connect(request_.scrub->database, stop_);
+    recovered_.emptied = scrub(connection, request_.scrub->patterns);
+    recovered_.scrub_time = watch.elapsed();
+  }
+
+  const RestorePlan& plan_;
+  const RecoverRequest& request_;
+  RecoverProgress& progress_;
+  const std::stop_token& stop_;
+  const base::Stopwatch watch_;
+  std::optional<base::TemporaryFolder> own_folder_;
+  Path get_plan_;
+  Recovered recovered_;
+};
+
+}  // namespace
+
 Recovered recover(const RestorePlan& plan, const RecoverRequest& request, RecoverProgress& progress,
                   std::stop_token stop) {
-  const base::Stopwatch watch;
-  const base::TemporaryFolder private_folder("seawall-restore");
-  const Path spool = request.data_directory.string() + ".seawall-spool";
-  // What a killed run fetched ahead may be of another epoch under the same names.
-  std::filesystem::remove_all(spool);
-  base::create_folders_durably(spool);
-  const Path get_plan = private_folder.path() / "plan.json";
-  write_get_plan(get_plan_from(plan, request.policy, spool), get_plan);
-  base::write_file_durably(request.data_directory / "recovery.signal", {});
-  const Path auto_conf = request.data_directory / "postgresql.auto.conf";
-  close_cluster(auto_conf);
-
-  const SealedOptions sealed{
-      .data_directory = request.data_directory,
-      .programs = find_server_programs(plan.snapshot.major, request.programs),
-      .private_folder = private_folder.path(),
-      .role = plan.snapshot.bootstrap_role,
-      .settings = recovery_settings(plan, request, get_plan)};
-  Recovered recovered;
-  {
-    SealedServer server(sealed);
-    progress.phase = "replaying";
-    {
-      std::optional<Connection> session;
-      with_words_of_get(get_plan, [&] {
-        session.emplace(server.connect("postgres", stop));
-        await_target(*session, server, progress, stop);
-      });
-      Connection& connection = *session;
-      read_reached(connection, recovered);
-      assert_reached(plan, recovered);
-      recovered.replay_time = watch.elapsed();
-      progress.phase = "promoting";
-      promote(connection, server, stop);
-      recovered.timeline = {static_cast<uint32_t>(
-          connection
-              .query("select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, "
-                     "8))::bit(32)::int")
-              .number(0, 0))};
+  Recovery recovery(plan, request, progress, stop);
+  try {
+    return recovery.run();
+  } catch (const Error& failure) {
+    try {
+      recovery.report("closed", failure.message());
+    } catch (const Error&) {
+      throw failure;  // a full disk, say: the first failure is the one to tell
     }
-    if (request.scrub && !request.scrub->patterns.empty()) {
-      progress.phase = "scrubbing";
-      Connection connection = server.connect(request.scrub->database, stop);
-      recovered.emptied = scrub(connection, request.scrub->patterns);
-    }
-    progress.phase = "closing";
-    server.shut_down();
+    throw;
   }
-  open_cluster(auto_conf);
-  std::filesystem::remove_all(spool);
-  progress.phase = "done";
-  return recovered;
 }
 
 }  // namespace layers

@@ -18,6 +18,9 @@ struct RecoverRequest {
     std::vector<policy::TablePattern> patterns;
   };
   std::optional<Scrub> scrub;
+  std::map<std::string, std::string> settings;  // of the server, more than recovery needs
+  // For its socket and the like; 0700, the caller's own. Nothing: a temporary one.
+  std::optional<base::Path> private_folder;
 };
 
 struct RecoverProgress {
@@ -31,11 +34,13 @@ struct Recovered {
   postgres::Timeline timeline;               // the new one
   std::vector<std::string> emptied;          // tables scrubbed
   base::Duration replay_time{};
+  base::Duration scrub_time{};
 };
 
 // Blocks until the cluster is consistent, at its target, promoted, scrubbed and shut down; then it
 // may be opened. Asserts what was reached. If it fails, or is killed at any moment, the cluster
 // stays closed: no server but a sealed one starts on it, and a restore with --delta goes on.
+// What was done, or why it failed, is told in `seawall-restored.json` in the data directory.
 Recovered recover(const RestorePlan& plan, const RecoverRequest& request, RecoverProgress& progress,
                   std::stop_token stop);
 

@@ -29,7 +29,7 @@ std::vector<std::string> scrub(postgres::Connection& connection,
   std::vector<std::string> tables = matching_tables(connection, patterns);
   if (tables.empty()) return tables;
   try {
-    connection.simple(fmt::format("set session_replication_role = origin; truncate table {}",
+    connection.simple(fmt::format("set session_replication_role = replica; truncate table {}",
                                   fmt::join(tables, ", ")));
   } catch (const base::Error& failure) {
     throw base::Error(base::ErrorKind::conflict,

@@ -10,8 +10,9 @@ namespace layers {
 std::vector<std::string> matching_tables(postgres::Connection& connection,
                                          const std::vector<policy::TablePattern>& patterns);
 
-// Empties them together; rows of other tables are never touched: a foreign key into them from a
-// table that is kept is an error (conflict). The tables emptied.
+// Empties them together, without their triggers, which may do anything; rows of other tables are
+// never touched: a foreign key into them from a table that is kept is an error (conflict). The
+// tables emptied.
 std::vector<std::string> scrub(postgres::Connection& connection,
                                const std::vector<policy::TablePattern>& patterns);
 

@@ -65,7 +65,8 @@ base::Process start(const SealedOptions& options) {
   base::Command command{.arguments = {(options.programs / "postgres").string(), "-D",
                                       options.data_directory.string()},
                         // At once, with all its children: nobody would ever end it.
-                        .signal_at_our_death = SIGQUIT};
+                        .signal_at_our_death = SIGQUIT,
+                        .without_network = options.without_network};
   std::map<std::string, std::string> settings = sealing_settings(options);
   for (const auto& [name, value] : options.settings) settings[name] = value;
   for (const auto& [name, value] : settings) {

@@ -14,6 +14,7 @@ struct SealedOptions {
   base::Path private_folder;  // for socket, configuration and log; 0700, of our own
   std::string role;           // a superuser of the restored cluster
   std::map<std::string, std::string> settings;  // besides those that seal it
+  bool without_network = false;  // as base::Command's; not while it must fetch its log
 };
 
 class SealedServer {

@@ -53,23 +53,31 @@ std::optional<WalSegment> segment_on_path(const TimelineHistory& history, uint64
   return std::nullopt;
 }
 
-Lsn scan_wal(const WalArchive& archive, const TimelineHistory& history, Lsn from,
-             const std::function<bool(const WalMoment&)>& visit, std::stop_token stop) {
+WalEnd scan_records(const WalArchive& archive, const TimelineHistory& history, Lsn from,
+                    const std::function<bool(const WalRecord&)>& visit, std::stop_token stop) {
   postgres::WalReader reader = postgres::WalReader::first_record_after(
       path_source(archive, history, stop), archive.epoch().segment_bytes, from);
   while (const std::optional<WalRecord> record = reader.next()) {
-    if (record->new_wal_level() == 0) {
+    if (!visit(*record)) return {record->end, {}};
+  }
+  return {reader.position(), reader.why_ended()};
+}
+
+Lsn scan_wal(const WalArchive& archive, const TimelineHistory& history, Lsn from,
+             const std::function<bool(const WalMoment&)>& visit, std::stop_token stop) {
+  const auto visit_record = [&](const WalRecord& record) {
+    if (record.new_wal_level() == 0) {
       throw base::Error(
           base::ErrorKind::corrupt,
           fmt::format(
               "the server ran with wal_level=minimal from {} on: that stretch cannot be replayed",
-              to_string(record->begin)),
+              to_string(record.begin)),
           "start from a snapshot taken after it");
     }
-    const std::optional<WalMoment> moment = moment_of(*record);
-    if (moment && !visit(*moment)) return record->end;
-  }
-  return reader.position();
+    const std::optional<WalMoment> moment = moment_of(record);
+    return !moment || visit(*moment);
+  };
+  return scan_records(archive, history, from, visit_record, stop).position;
 }
 
 std::optional<WalMoment> last_commit(const WalArchive& archive, const TimelineHistory& history,

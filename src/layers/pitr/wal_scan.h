@@ -20,6 +20,16 @@ postgres::Lsn scan_wal(const repository::WalArchive& archive,
                        const postgres::TimelineHistory& history, postgres::Lsn from,
                        const std::function<bool(const WalMoment&)>& visit, std::stop_token stop);
 
+// The same for every record. Gives where it ended and why.
+struct WalEnd {
+  postgres::Lsn position;
+  std::string why;  // empty: the visitor stopped
+};
+WalEnd scan_records(const repository::WalArchive& archive, const postgres::TimelineHistory& history,
+                    postgres::Lsn from,
+                    const std::function<bool(const postgres::WalRecord&)>& visit,
+                    std::stop_token stop);
+
 // The last transaction's end that is archived on this path at or after `from`; nothing when there
 // is none.
 std::optional<WalMoment> last_commit(const repository::WalArchive& archive,

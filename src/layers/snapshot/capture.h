@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include "base/phase_clock.h"
+#include "base/rate_limit.h"
 #include "provider/native_cluster.h"
 #include "repository/wal_archive.h"
 
@@ -14,15 +16,18 @@ struct SnapshotRequest {
   std::string run;  // the run's id, which its shards are filed under
   std::optional<base::Instant> slot;
   std::vector<std::string> tiers;
+  // What was stored before is stored again, as its lock may end while this snapshot must be kept.
+  base::Instant share_from{};
   unsigned threads = 2;
   int compress_level = 2;
+  base::RateLimit* reading = nullptr;  // of the cluster's files; null: no limit. Borrowed
   base::Duration wal_wait =
       std::chrono::minutes(5);  // how long the WAL of the backup may take to be archived
 };
 
 // Told as it goes; read by another thread.
 struct SnapshotProgress {
-  std::atomic<const char*> phase{"starting"};
+  base::PhaseClock phase{"starting"};
   std::atomic<uint64_t> bytes_total{0};  // a guess, from the databases' sizes
   std::atomic<uint64_t> bytes_read{0};
   std::atomic<uint64_t> bytes_new{0};

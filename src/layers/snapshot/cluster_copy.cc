@@ -74,17 +74,20 @@ CaptureFacts facts_for(const CopyJob& job, const std::optional<SnapshotRoot>& ba
       not_to_build_upon.merge(verified->damaged_keys());
   }
   const SnapshotRoot* known = base ? &*base : nullptr;
+  if (known != nullptr) not_to_build_upon.merge(shards_made_before(*known, job.request.share_from));
   return {.epoch = job.epoch.number,
           .start = {},
           .checksums = false,
           .blocks_per_file = 0,
           .base = known,
-          .packs_to_leave = packs_to_leave(known, not_to_build_upon, job.started),
+          .packs_to_leave = {.ids = packs_to_leave(known, not_to_build_upon, job.started),
+                             .made_before = job.request.share_from},
           .shards_to_leave = not_to_build_upon,
           .run = job.request.run,
           .pack_bytes = pack_bytes_for(job.progress.bytes_total),
           .threads = job.request.threads,
-          .compress_level = job.request.compress_level};
+          .compress_level = job.request.compress_level,
+          .reading = job.request.reading};
 }
 
 }  // namespace
@@ -190,8 +193,15 @@ ClusterCopy copy_by_replication(const CopyJob& job, std::stop_token stop) {
   job.progress.phase = "reading";
   if (backup.bytes_expected() > 0) job.progress.bytes_total = backup.bytes_expected();
   const std::vector<ExtraFile> extra = read_external_files(cluster, copy.external);
+  // The server sends no faster than it is read.
+  const auto next = [&] {
+    postgres::BaseBackup::Event event = backup.next();
+    const auto* data = std::get_if<postgres::ArchiveBytes>(&event);
+    if (facts.reading != nullptr && data != nullptr) facts.reading->take(data->bytes.size(), stop);
+    return event;
+  };
   StreamCapture::Result result =
-      capture.run([&] { return backup.next(); }, extra, facts.blocks_per_file, job.progress, stop);
+      capture.run(next, extra, facts.blocks_per_file, job.progress, stop);
 
   copy.captured = std::move(result.captured);
   copy.control = control_from(std::move(result.received.control_file));

@@ -187,6 +187,7 @@ class Reader {
     }
     const uint64_t offset = first_block * block_bytes;
     const size_t want = static_cast<size_t>(std::min(file.row.size - offset, blocks * block_bytes));
+    if (facts_.reading != nullptr) facts_.reading->take(want, stop_);
     const size_t got = reader_.read(offset, buffer_.span().first(want));
     if (got < want) shrink(file, offset + got);
     progress_.bytes_read += got;
@@ -217,7 +218,7 @@ class Reader {
     }
     // Where the block of this digest is already, if it is at its place in a shard that is known.
     std::optional<BlockPlace> find(uint64_t block, const crypto::Digest& digest,
-                                   const std::set<repository::PackId>& leave) {
+                                   const PacksToLeave& leave) {
       for (size_t i = 0; i < at_.size(); ++i) {
         const WorkFile::Known& known = file_.known[i];
         if (at_[i] == nullptr || block >= repository::blocks_of(known.file->size)) continue;

@@ -12,13 +12,14 @@ struct CaptureFacts {
   bool checksums;
   uint32_t blocks_per_file;
   const repository::SnapshotRoot* base;  // may be null
-  std::set<repository::PackId> packs_to_leave;
+  PacksToLeave packs_to_leave;
   std::set<std::string>
-      shards_to_leave;  // keys of those that a prune may delete, or that are damaged
+      shards_to_leave;  // keys: a prune may delete them, they are damaged, or not locked for long
   std::string run;
   uint64_t pack_bytes;
   unsigned threads;
   int compress_level;
+  base::RateLimit* reading = nullptr;  // as the request has it
 };
 
 // The base's shards that the snapshot may name again.

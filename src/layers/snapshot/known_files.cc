@@ -16,7 +16,7 @@ namespace {
 constexpr uint32_t stretch_files = 64;
 
 // The numbers that a shard's frames get in the list.
-std::vector<uint32_t> list_frames(const Shard& shard, const std::set<PackId>& to_leave,
+std::vector<uint32_t> list_frames(const Shard& shard, const PacksToLeave& to_leave,
                                   FrameList& frames) {
   std::vector<uint32_t> numbers;
   for (uint32_t frame = 0; frame < shard.frames().size(); ++frame) {
@@ -41,9 +41,8 @@ void append_blocks(const Shard& shard, const FileRow& file, const std::vector<ui
 
 }  // namespace
 
-KnownFiles::KnownFiles(const base::Path& folder, KnownShards& shards,
-                       const std::set<PackId>& to_leave, FrameList& frames,
-                       ShardCommitter& committer)
+KnownFiles::KnownFiles(const base::Path& folder, KnownShards& shards, const PacksToLeave& to_leave,
+                       FrameList& frames, ShardCommitter& committer)
     : blocks_(folder), entries_(folder), names_(folder) {
   shards.each([&](const Shard& shard, bool leftover) {
     committer.trust(shard);
@@ -51,7 +50,7 @@ KnownFiles::KnownFiles(const base::Path& folder, KnownShards& shards,
   });
 }
 
-void KnownFiles::unpack(const Shard& shard, const std::set<PackId>& to_leave, FrameList& frames,
+void KnownFiles::unpack(const Shard& shard, const PacksToLeave& to_leave, FrameList& frames,
                         std::vector<Stretch>& list) {
   const std::vector<uint32_t> numbers = list_frames(shard, to_leave, frames);
   std::vector<Entry> entries;

@@ -17,9 +17,8 @@ class KnownFiles {
  public:
   // Reads all shards. Frames in packs `to_leave` are not to be named again; `frames` gets the
   // others, `committer` learns which packs may be trusted.
-  KnownFiles(const base::Path& folder, KnownShards& shards,
-             const std::set<repository::PackId>& to_leave, FrameList& frames,
-             ShardCommitter& committer);
+  KnownFiles(const base::Path& folder, KnownShards& shards, const PacksToLeave& to_leave,
+             FrameList& frames, ShardCommitter& committer);
 
   // Where a file's blocks are in the table, the most trusted first.
   struct Known {
@@ -43,8 +42,8 @@ class KnownFiles {
     uint64_t first_entry;
     size_t entries;
   };
-  void unpack(const repository::Shard& shard, const std::set<repository::PackId>& to_leave,
-              FrameList& frames, std::vector<Stretch>& list);
+  void unpack(const repository::Shard& shard, const PacksToLeave& to_leave, FrameList& frames,
+              std::vector<Stretch>& list);
   std::optional<Known> find_in(const std::vector<Stretch>& list, std::string_view path) const;
 
   SpoolTable<BlockRow> blocks_;

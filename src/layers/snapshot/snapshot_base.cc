@@ -66,6 +66,19 @@ std::set<repository::PackId> packs_to_leave(const SnapshotRoot* base,
   return leave;
 }
 
+std::set<std::string> shards_made_before(const SnapshotRoot& base, base::Instant then) {
+  const std::string prefix = repository::shard_prefix(base.epoch);
+  const std::string run = base::to_compact(then);  // runs are named by the second they began in
+  std::set<std::string> keys;
+  for (const ShardRef& shard : base.shards) {
+    for (const std::string& key : {shard.key, shard.prefix}) {
+      if (key.starts_with(prefix) && key.compare(prefix.size(), run.size(), run) < 0)
+        keys.insert(key);
+    }
+  }
+  return keys;
+}
+
 KnownShards::KnownShards(const repository::Repository& repository, repository::EpochNumber epoch,
                          const SnapshotRoot* base, std::stop_token stop)
     : repository_(repository), epoch_(epoch), stop_(std::move(stop)) {

@@ -19,12 +19,27 @@ std::optional<repository::SnapshotRoot> choose_base(const repository::Repository
                                                     const postgres::TimelineHistory& history,
                                                     std::stop_token stop);
 
-// Packs not to be referred to by a new snapshot: those among `excluded` keys (condemned by a prune,
+// Packs not to be referred to by a new snapshot.
+struct PacksToLeave {
+  std::set<repository::PackId> ids;
+  base::Instant made_before{};  // and all older ones
+
+  bool contains(const repository::PackId& pack) const {
+    return pack.made() < made_before || ids.contains(pack);
+  }
+  bool empty() const { return ids.empty() && made_before == base::Instant{}; }
+};
+
+// Those among `excluded` keys (condemned by a prune,
 // found damaged by a verify), and those so sparsely used that keeping them costs more than storing
 // their blocks again; of the sparse and the old no more than a share of the database at once.
 std::set<repository::PackId> packs_to_leave(const repository::SnapshotRoot* base,
                                             const std::set<std::string>& excluded,
                                             base::Instant now);
+
+// Keys of the base's index shards, and of what they are differences from, that were stored by runs
+// that began before then.
+std::set<std::string> shards_made_before(const repository::SnapshotRoot& base, base::Instant then);
 
 // Gives the shards to compare with, for stretches of paths asked for in ascending order. Holds no
 // more than it must.

@@ -85,5 +85,25 @@ TEST(PacksToLeave, are_the_condemned_the_old_and_the_sparse_within_a_budget) {
   EXPECT_TRUE(packs_to_leave(nullptr, {}, now).empty());
 }
 
+TEST(PacksToLeave, are_those_whose_lock_ends_too_soon) {
+  const base::Instant now = base::from_rfc3339("2026-11-22T00:00:00Z");
+  const PacksToLeave leave{.ids = {}, .made_before = now - std::chrono::days(30)};
+  EXPECT_TRUE(leave.contains(repository::new_pack_id(now - std::chrono::days(31))));
+  EXPECT_FALSE(leave.contains(repository::new_pack_id(now - std::chrono::days(29))));
+  EXPECT_TRUE(PacksToLeave{}.empty());
+  EXPECT_FALSE(PacksToLeave{}.contains(repository::new_pack_id(now)));
+}
+
+TEST(ShardsMadeBefore, are_told_by_the_run_that_stored_them) {
+  SnapshotRoot base{.id = "20261121T000000Z", .run = {}};
+  base.epoch = repository::EpochNumber{1};
+  const std::string prefix = repository::shard_prefix(base.epoch);
+  const std::string old = prefix + "20261001T000000Z-0a0b0c0d/a",
+                    young = prefix + "20261120T000000Z-0a0b0c0d/b";
+  base.shards = {{.key = old}, {.key = young, .prefix = old}, {.key = young}};
+  EXPECT_EQ(shards_made_before(base, base::from_rfc3339("2026-11-01T00:00:00Z")), (std::set{old}));
+  EXPECT_TRUE(shards_made_before(base, base::Instant{}).empty());
+}
+
 }  // namespace
 }  // namespace layers
