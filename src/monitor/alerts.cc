@@ -138,10 +138,11 @@ class AlertJudge {
   std::vector<NewEvent> events_;
 };
 
-// Keys are names in the repository, where only some characters are allowed.
+// Keys are names in the repository, where only some characters are allowed, and where the colon
+// tells them from others.
 std::string fit_for_records(std::string_view key) {
-  std::string fit;
-  bool kind = true;
+  bool kind = key.find(':') != std::string_view::npos;
+  std::string fit = kind ? "" : "finding:";
   for (const char c : key.substr(0, key_bytes_max)) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        c == '-' || c == '_' || (c == '.' && !fit.empty());

@@ -166,6 +166,7 @@ TEST(JudgeAlerts, what_a_look_could_not_see_is_not_mended) {
 
 TEST(JudgeAlerts, keys_are_fit_for_names_of_records) {
   EXPECT_EQ(alerting({finding("lifecycle:a/b c:d")}, rules)[0].key, "lifecycle:a-b-c-d");
+  EXPECT_EQ(alerting({finding("plain")}, rules)[0].key, "finding:plain");
 }
 
 TEST(TellingsDue, leaves_what_another_watcher_began_to_that_one_for_a_while) {

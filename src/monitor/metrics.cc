@@ -191,7 +191,7 @@ std::string print_metrics(std::span<const PolicyMetrics> policies, std::string_v
                           Instant now) {
   Exposition out;
   name_families(out);
-  out.add("seawall_build_info", {{"version", std::string(version)}}, 1);
+  if (!version.empty()) out.add("seawall_build_info", {{"version", std::string(version)}}, 1);
   Printer printer(out, now);
   for (const PolicyMetrics& policy : policies) printer.print(policy);
   return out.text();

@@ -22,7 +22,8 @@ struct PolicyMetrics {
   std::optional<base::Duration> rpo_objective;
 };
 
-// In the text format 0.0.4, without timestamps: as of `now`.
+// In the text format 0.0.4, without timestamps: as of `now`. Without a `version` it says nothing of
+// the program, for who has said that already.
 std::string print_metrics(std::span<const PolicyMetrics> policies, std::string_view version,
                           base::Instant now);
 
