@@ -24,10 +24,6 @@ constexpr std::string_view undeliverable = "undeliverable:";
 
 std::string_view kind_of(std::string_view key) { return key.substr(0, key.find(':')); }
 
-bool same_event(const AlertEvent& a, const AlertEvent& b) {
-  return a.step == b.step && a.repeat == b.repeat;
-}
-
 // `first`, doubled `times` times, and no longer than `longest`.
 Duration doubled(Duration first, size_t times, Duration longest) {
   for (size_t i = 0; i < times && first < longest; ++i) first *= 2;
