@@ -12,15 +12,14 @@ namespace net {
 namespace {
 
 using testing::HttpAnswer;
-using testing::HttpServer;
 using Fault = HttpAnswer::Fault;
 using namespace std::chrono_literals;
 
-HttpServer::Handler always(HttpAnswer answer) {
+testing::HttpServer::Handler always(HttpAnswer answer) {
   return [answer](const testing::HttpRequest&) { return answer; };
 }
 
-Request to(const HttpServer& server, const std::string& path = "/") {
+Request to(const testing::HttpServer& server, const std::string& path = "/") {
   Request request;
   request.url = Url::parse(server.url());
   request.url.path = path;
@@ -28,7 +27,7 @@ Request to(const HttpServer& server, const std::string& path = "/") {
 }
 
 TEST(HttpClient, brings_status_headers_and_body) {
-  HttpServer server(always({404, "no such thing", {{"X-Reason", " because "}}}));
+  testing::HttpServer server(always({404, "no such thing", {{"X-Reason", " because "}}}));
   HttpClient client({});
   const Response answer = client.send(to(server), {});
   EXPECT_EQ(answer.status, 404);
@@ -39,7 +38,7 @@ TEST(HttpClient, brings_status_headers_and_body) {
 }
 
 TEST(HttpClient, sends_the_path_and_query_as_they_are) {
-  HttpServer server(always({}));
+  testing::HttpServer server(always({}));
   HttpClient client({});
   Request request = to(server, "/a/../b//c/./%41%2F");
   request.url.query = {{"uploads", ""}, {"key", "a/b c"}};
@@ -48,7 +47,7 @@ TEST(HttpClient, sends_the_path_and_query_as_they_are) {
 }
 
 TEST(HttpClient, sends_bodies_of_every_size_with_their_length) {
-  HttpServer server(always({}));
+  testing::HttpServer server(always({}));
   HttpClient client({});
   testing::Dice dice;
   for (const size_t size : {0, 1, 65536, 3'000'001}) {
@@ -65,7 +64,7 @@ TEST(HttpClient, sends_bodies_of_every_size_with_their_length) {
 }
 
 TEST(HttpClient, sends_a_body_as_it_is_made) {
-  HttpServer server(always({}));
+  testing::HttpServer server(always({}));
   HttpClient client({});
   Request request = to(server);
   request.method = "POST";
@@ -81,7 +80,7 @@ TEST(HttpClient, sends_a_body_as_it_is_made) {
 
 TEST(HttpClient, hands_a_good_body_to_the_sink_and_keeps_others) {
   HttpAnswer answer{200, std::string(500'000, 'y')};
-  HttpServer server([&](const testing::HttpRequest&) { return answer; });
+  testing::HttpServer server([&](const testing::HttpRequest&) { return answer; });
   HttpClient client({});
   std::string got;
   Request request = to(server);
@@ -98,7 +97,7 @@ TEST(HttpClient, hands_a_good_body_to_the_sink_and_keeps_others) {
 }
 
 TEST(HttpClient, lets_through_what_a_sink_throws) {
-  HttpServer server(always({200, "body"}));
+  testing::HttpServer server(always({200, "body"}));
   HttpClient client({});
   Request request = to(server);
   request.sink = [](const Response&, base::ByteView) {
@@ -109,7 +108,7 @@ TEST(HttpClient, lets_through_what_a_sink_throws) {
 }
 
 TEST(HttpClient, refuses_a_gathered_body_beyond_its_bound) {
-  HttpServer server(always({200, "12345678901"}));
+  testing::HttpServer server(always({200, "12345678901"}));
   HttpClient client({});
   Request request = to(server);
   request.body_bytes_max = 10;
@@ -117,14 +116,14 @@ TEST(HttpClient, refuses_a_gathered_body_beyond_its_bound) {
 }
 
 TEST(HttpClient, uses_a_connection_again) {
-  HttpServer server(always({200, "x"}));
+  testing::HttpServer server(always({200, "x"}));
   HttpClient client({});
   for (int i = 0; i < 20; ++i) client.send(to(server), {});
   EXPECT_EQ(server.connections(), 1);
 }
 
 TEST(HttpClient, sends_again_what_met_a_connection_that_was_closed_meanwhile) {
-  HttpServer server(always({.status = 200, .body = "x", .close = true}));
+  testing::HttpServer server(always({.status = 200, .body = "x", .close = true}));
   HttpClient client({});
   Request request = to(server);
   request.method = "PUT";
@@ -137,7 +136,9 @@ TEST(HttpClient, sends_again_what_met_a_connection_that_was_closed_meanwhile) {
 
 TEST(HttpClient, says_when_a_request_may_have_come_twice) {
   HttpAnswer answer{200, "x"};
-  HttpServer server([&](const testing::HttpRequest&) { return std::exchange(answer, {200, "x"}); });
+  testing::HttpServer server([&](const testing::HttpRequest&) {
+    return std::exchange(answer, {200, "x"});
+  });
   HttpClient client({});
   for (const std::string body : {"a body", ""}) {
     Request request = to(server);
@@ -153,7 +154,7 @@ TEST(HttpClient, says_when_a_request_may_have_come_twice) {
 }
 
 TEST(HttpClient, drops_a_connection_whose_body_was_answered_before_it_was_sent) {
-  HttpServer server(always({200, "late"}), [](const testing::HttpRequest& request) {
+  testing::HttpServer server(always({200, "late"}), [](const testing::HttpRequest& request) {
     return request.method == "PUT" ? std::optional(HttpAnswer{403, "early"}) : std::nullopt;
   });
   HttpClient client({});
@@ -169,7 +170,7 @@ TEST(HttpClient, drops_a_connection_whose_body_was_answered_before_it_was_sent) 
 
 TEST(HttpClient, finds_truncated_reset_and_stalled_answers_unavailable) {
   HttpAnswer answer{200, "0123456789"};
-  HttpServer server([&](const testing::HttpRequest&) { return answer; });
+  testing::HttpServer server([&](const testing::HttpRequest&) { return answer; });
   HttpClient client({.timeouts = {.stall = 1s}});
   for (const Fault fault : {Fault::truncate, Fault::reset, Fault::stall}) {
     answer.fault = fault;
@@ -180,7 +181,7 @@ TEST(HttpClient, finds_truncated_reset_and_stalled_answers_unavailable) {
 }
 
 TEST(HttpClient, keeps_to_the_time_for_the_whole) {
-  HttpServer server(always({200, std::string(1000, 'z'), {}, Fault::dribble}));
+  testing::HttpServer server(always({200, std::string(1000, 'z'), {}, Fault::dribble}));
   HttpClient client({.timeouts = {.whole = 300ms}});
   const base::Stopwatch watch;
   EXPECT_ERROR(unavailable, client.send(to(server), {}));
@@ -188,7 +189,7 @@ TEST(HttpClient, keeps_to_the_time_for_the_whole) {
 }
 
 TEST(HttpClient, ends_at_once_when_asked_to_stop) {
-  HttpServer server(always({.fault = Fault::stall}));
+  testing::HttpServer server(always({.fault = Fault::stall}));
   HttpClient client({});
   std::stop_source stop;
   std::jthread stopper([&] {
@@ -202,7 +203,7 @@ TEST(HttpClient, ends_at_once_when_asked_to_stop) {
 }
 
 TEST(HttpClient, follows_no_redirect) {
-  HttpServer server(always({301, "", {{"Location", "http://127.0.0.1:1/"}}}));
+  testing::HttpServer server(always({301, "", {{"Location", "http://127.0.0.1:1/"}}}));
   HttpClient client({});
   EXPECT_EQ(client.send(to(server), {}).status, 301);
 }
@@ -220,7 +221,7 @@ TEST(HttpClient, tells_no_query_and_sends_no_broken_header) {
 }
 
 TEST(HttpClient, serves_many_threads) {
-  HttpServer server([](const testing::HttpRequest& request) {
+  testing::HttpServer server([](const testing::HttpRequest& request) {
     return HttpAnswer{200, request.target};
   });
   HttpClient client({});

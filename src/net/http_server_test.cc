@@ -77,7 +77,7 @@ TEST_F(HttpServerTest, refuses_what_it_does_not_know) {
   EXPECT_TRUE(exchange("nonsense\r\n\r\n").starts_with("HTTP/1.1 400"));
   EXPECT_TRUE(exchange("GET x HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 400"));
   EXPECT_TRUE(exchange("GET /x SMTP\r\n\r\n").starts_with("HTTP/1.1 400"));
-  EXPECT_EQ(exchange("GET /" + std::string(8 * 1024, 'x')), "");
+  EXPECT_EQ(exchange("GET /" + std::string(8192, 'x')), "");
 }
 
 TEST_F(HttpServerTest, tells_nothing_of_a_failure_inside) {

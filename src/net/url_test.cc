@@ -1,5 +1,6 @@
 #include "net/url.h"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "testing/errors.h"

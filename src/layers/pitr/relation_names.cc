@@ -4,17 +4,15 @@
 
 namespace layers {
 
-using postgres::RelationFile;
-
 RelationNames name_relations(postgres::Connection& connection,
-                             const std::set<RelationFile>& files) {
+                             const std::set<postgres::RelationFile>& files) {
   RelationNames names;
   const auto database = static_cast<uint32_t>(
       connection.query("select oid::bigint from pg_database where datname = current_database()")
           .number(0, 0));
   connection.simple("set search_path to ''");
   // One by one: there are as many as a listing shows.
-  for (const RelationFile& file : files) {
+  for (const postgres::RelationFile& file : files) {
     if (file.database != database && file.database != 0) continue;
     const postgres::Rows rows = connection.query(
         "select coalesce(owner.oid, c.oid)::regclass, owner.oid is not null, "

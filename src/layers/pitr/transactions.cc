@@ -123,7 +123,7 @@ bool TransactionCounter::is_wanted(const Transaction& transaction) const {
   if (filter_.xid == transaction.xid) return true;
   if (transaction.rows.total() == 0 && transaction.removed.empty()) return false;
   if (filter_.relations.empty()) return true;
-  const auto named = [&](const RelationFile& relation) {
+  const auto named = [&](const postgres::RelationFile& relation) {
     return filter_.relations.contains(relation.file);
   };
   return std::ranges::any_of(transaction.changed,
@@ -151,7 +151,7 @@ void TransactionCounter::commit(const WalRecord& record, const TransactionEnd& e
                           .catalog_rows = open.catalog_rows,
                           .removed = {},
                           .other_removed = 0};
-  for (const RelationFile& file : end.removed) {
+  for (const postgres::RelationFile& file : end.removed) {
     if (file.file < first_of_users) continue;
     if (transaction.removed.size() < removed_max) {
       transaction.removed.push_back(file);

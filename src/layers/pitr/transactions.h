@@ -12,8 +12,6 @@
 
 namespace layers {
 
-using postgres::RelationFile;
-
 struct RowCounts {
   uint64_t inserted = 0;
   uint64_t updated = 0;
@@ -30,11 +28,13 @@ struct Transaction {
   postgres::Lsn commit;  // where its commit record begins
   postgres::Lsn before;  // where the record before that one begins: replaying up to and including
                          // it is everything but this transaction
-  std::map<RelationFile, RowCounts> changed;  // of relations that are no catalogs, the largest
-  uint64_t other_rows = 0;                    // of relations that are not listed
-  RowCounts rows;                             // of all relations that are no catalogs
+  std::map<postgres::RelationFile, RowCounts>
+      changed;              // of relations that are no catalogs, the largest
+  uint64_t other_rows = 0;  // of relations that are not listed
+  RowCounts rows;           // of all relations that are no catalogs
   uint64_t catalog_rows = 0;
-  std::vector<RelationFile> removed;  // files that went with it: DROP, TRUNCATE, a rewrite
+  std::vector<postgres::RelationFile>
+      removed;  // files that went with it: DROP, TRUNCATE, a rewrite
   uint64_t other_removed = 0;
 };
 
@@ -52,7 +52,8 @@ struct TransactionListing {
   uint64_t aborts = 0;
   uint64_t forgotten = 0;   // transactions whose counts were given up for want of room
   uint64_t unfinished = 0;  // had no end where the log ended
-  std::map<RelationFile, RowCounts> totals;  // committed in that time, the first 10 000 relations
+  std::map<postgres::RelationFile, RowCounts>
+      totals;  // committed in that time, the first 10 000 relations
   std::optional<base::Instant> first_commit;
   std::optional<base::Instant> last_commit;
   postgres::Lsn begin;
@@ -85,7 +86,7 @@ class TransactionCounter {
 
  private:
   struct Open {
-    std::map<RelationFile, RowCounts> changed;
+    std::map<postgres::RelationFile, RowCounts> changed;
     uint64_t other_rows = 0;
     RowCounts rows;
     uint64_t catalog_rows = 0;

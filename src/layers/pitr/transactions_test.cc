@@ -15,11 +15,11 @@ using testing::WalBuilder;
 constexpr uint8_t rm_heap = 10, rm_heap2 = 9, rm_transaction = 1;
 constexpr uint8_t insert = 0x00, erase = 0x10, update = 0x20, hot_update = 0x40;
 const base::Instant noon = base::from_rfc3339("2026-11-22T12:00:00Z");
-const RelationFile clients{1663, 5, 16400};
-const RelationFile orders{1663, 5, 16410};
+const postgres::RelationFile clients{1663, 5, 16400};
+const postgres::RelationFile orders{1663, 5, 16410};
 
 // A record about one block of a relation, with this main data.
-base::Bytes about(const RelationFile& relation, base::ByteView main_data) {
+base::Bytes about(const postgres::RelationFile& relation, base::ByteView main_data) {
   base::Bytes body;
   base::append<uint8_t>(body, 0);   // block 0
   base::append<uint8_t>(body, 0);   // main fork, no image, no data
@@ -35,13 +35,13 @@ base::Bytes about(const RelationFile& relation, base::ByteView main_data) {
 }
 
 WalBuilder::Record row(WalBuilder& wal, uint8_t operation, uint32_t xid,
-                       const RelationFile& relation = clients) {
+                       const postgres::RelationFile& relation = clients) {
   return wal.add_raw(rm_heap, operation, about(relation, base::Bytes(14)), xid);
 }
 
 struct Ending {
   std::vector<uint32_t> subtransactions;
-  std::vector<RelationFile> removed;
+  std::vector<postgres::RelationFile> removed;
   std::optional<uint32_t> prepared;
 };
 base::Bytes ending(base::Instant time, const Ending& parts) {
@@ -58,7 +58,7 @@ base::Bytes ending(base::Instant time, const Ending& parts) {
   }
   if (!parts.removed.empty()) {
     base::append<uint32_t>(data, static_cast<uint32_t>(parts.removed.size()));
-    for (const RelationFile& file : parts.removed) {
+    for (const postgres::RelationFile& file : parts.removed) {
       base::append<uint32_t>(data, file.tablespace);
       base::append<uint32_t>(data, file.database);
       base::append<uint32_t>(data, file.file);
@@ -158,7 +158,7 @@ TEST(Transactions, memory_is_bounded_and_the_large_ones_are_not_forgotten) {
                                .resource_manager = rm_heap,
                                .info = erase,
                                .main_data = {}};
-    record.relation = RelationFile{1663, 5, file};
+    record.relation = postgres::RelationFile{1663, 5, file};
     counter.take(record);
   };
   for (int i = 0; i < 100; ++i) change(5, clients.file);
