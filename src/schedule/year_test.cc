@@ -199,7 +199,7 @@ class Daemon {
 
   Instant after(uint64_t each_hours) {
     if (each_hours == 0) return Instant::max();
-    return now_ + minutes(dice_.between(1, 2 * 60 * each_hours));
+    return now_ + minutes(dice_.between(1, uint64_t{120} * each_hours));
   }
 
   // A crash leaves its claims; whoever is told to stop gives them back.
