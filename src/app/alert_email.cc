@@ -16,14 +16,16 @@ std::string new_message_id() {
 
 class EmailRoute final : public AlertRoute {
  public:
-  explicit EmailRoute(const policy::Email& email) : email_(email) {}
+  EmailRoute(const policy::Email& email, const std::string& ca_file)
+      : email_(email), ca_file_(ca_file) {}
 
   std::string name() const override { return "email"; }
 
   std::vector<Delivery> tell(const Bulletin& bulletin, std::stop_token stop) override {
     return for_each_item(
         bulletin, delivered([&] {
-          net::MailServer server{.url = email_.server, .user = {}, .password = {}, .ca_file = {}};
+          net::MailServer server{
+              .url = email_.server, .user = {}, .password = {}, .ca_file = ca_file_};
           if (email_.user) server.user = *email_.user;
           if (email_.password)
             server.password = read_secret(*email_.password, "the mail server's password");
@@ -39,12 +41,13 @@ class EmailRoute final : public AlertRoute {
 
  private:
   const policy::Email email_;
+  const std::string ca_file_;
 };
 
 }  // namespace
 
-std::unique_ptr<AlertRoute> email_route(const policy::Email& email) {
-  return std::make_unique<EmailRoute>(email);
+std::unique_ptr<AlertRoute> email_route(const policy::Email& email, const std::string& ca_file) {
+  return std::make_unique<EmailRoute>(email, ca_file);
 }
 
 }  // namespace app

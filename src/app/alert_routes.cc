@@ -116,7 +116,7 @@ AlertRoutes make_routes(const policy::Policy& policy, net::HttpClient& http) {
   if (monitor.slack) routes.push_back(slack_route(*monitor.slack, http));
   if (monitor.alertmanager) routes.push_back(alertmanager_route(*monitor.alertmanager, http));
   if (monitor.webhook) routes.push_back(webhook_route(*monitor.webhook, http));
-  if (monitor.email) routes.push_back(email_route(*monitor.email));
+  if (monitor.email) routes.push_back(email_route(*monitor.email, monitor.ca_file.value_or("")));
   return routes;
 }
 

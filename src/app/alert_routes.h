@@ -60,6 +60,6 @@ std::unique_ptr<AlertRoute> pagerduty_route(const policy::PagerDuty& pagerduty,
 std::unique_ptr<AlertRoute> alertmanager_route(const policy::Alertmanager& alertmanager,
                                                net::HttpClient& http);
 std::unique_ptr<AlertRoute> webhook_route(const policy::Webhook& webhook, net::HttpClient& http);
-std::unique_ptr<AlertRoute> email_route(const policy::Email& email);
+std::unique_ptr<AlertRoute> email_route(const policy::Email& email, const std::string& ca_file);
 
 }  // namespace app

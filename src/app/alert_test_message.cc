@@ -30,7 +30,7 @@ Bulletin test_bulletin(const policy::Policy& policy, monitor::AlertStep step, ba
 
 std::vector<RouteTest> test_routes(const policy::Policy& policy, const std::string& only,
                                    base::Instant now, std::stop_token stop) {
-  net::HttpClient http({.ca_file = policy.s3.ca_file.value_or(""), .timeouts = {}});
+  net::HttpClient http({.ca_file = policy.monitor.ca_file.value_or(""), .timeouts = {}});
   std::vector<RouteTest> tests;
   std::string names;
   for (const std::unique_ptr<AlertRoute>& route : make_routes(policy, http)) {

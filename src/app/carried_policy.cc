@@ -124,9 +124,10 @@ struct CarriedPolicy::Looking {
   std::unique_ptr<Task> task;
 };
 
-CarriedPolicy::CarriedPolicy(base::Path file, bool even_if_broken, schedule::Gate& gate,
+CarriedPolicy::CarriedPolicy(base::Path file, bool even_if_broken, Fits fits, schedule::Gate& gate,
                              const DaemonPlugs& plugs, bool once, Instant now)
     : file_(std::move(file)),
+      fits_(std::move(fits)),
       plugs_(plugs),
       once_(once),
       queue_(gate, std::chrono::minutes(1)),
@@ -147,6 +148,7 @@ CarriedPolicy::~CarriedPolicy() = default;
 
 void CarriedPolicy::take_up(std::string text, Instant now) {
   policy::Policy policy = policy::parse(text, file_.string());
+  fits_(policy);
   Caps caps = caps_of(policy.limits);
   const auto taken_up = std::make_shared<const PolicyText>(PolicyText{.file = file_,
                                                                       .text = std::move(text),

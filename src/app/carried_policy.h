@@ -33,8 +33,12 @@ struct DaemonPlugs {
 
 class CarriedPolicy {
  public:
-  // Throws what is wrong with the file, unless that is to be carried along as broken.
-  CarriedPolicy(base::Path file, bool even_if_broken, schedule::Gate& gate,
+  // Throws if a policy cannot be carried beside the others.
+  using Fits = std::function<void(const policy::Policy& policy)>;
+
+  // Throws what is wrong with the file, unless that is to be carried along as broken. Each version
+  // of the policy must fit; the loop's thread asks.
+  CarriedPolicy(base::Path file, bool even_if_broken, Fits fits, schedule::Gate& gate,
                 const DaemonPlugs& plugs, bool once, base::Instant now);
   ~CarriedPolicy();
 
@@ -78,6 +82,7 @@ class CarriedPolicy {
   void note_failure(const base::Error& failure);
 
   base::Path file_;
+  Fits fits_;
   const DaemonPlugs& plugs_;
   bool once_;
   bool ending_ = false;

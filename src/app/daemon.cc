@@ -113,10 +113,27 @@ class Daemon {
   }
 
   void add(const Path& file, bool even_if_broken, Instant now) {
-    policies_.push_back(
-        std::make_unique<CarriedPolicy>(file, even_if_broken, gate_, plugs_, order_.once, now));
+    const auto fits = [this, file](const policy::Policy& policy) {
+      require_repository_apart(policy, file);
+    };
+    policies_.push_back(std::make_unique<CarriedPolicy>(file, even_if_broken, fits, gate_, plugs_,
+                                                        order_.once, now));
     if (const policy::Policy* policy = policies_.back()->policy())
       base::info("carrying out {} of {}", policy->name, file.string());
+  }
+
+  // Two databases in one repository would take turns in being the wrong one.
+  void require_repository_apart(const policy::Policy& policy, const Path& file) const {
+    for (const auto& other : policies_) {
+      if (other->file() == file || !other->policy()) continue;
+      if (other->policy()->s3.reach.endpoint != policy.s3.reach.endpoint) continue;
+      if (!overlap(other->policy()->repository.store, policy.repository.store)) continue;
+      throw Error(ErrorKind::invalid,
+                  fmt::format("the repository {} of {} is in that of {}",
+                              policy.repository.store.url(), file.string(),
+                              other->file().string()),
+                  "each database has a repository of its own: a folder, or a prefix in the bucket");
+    }
   }
 
   // A policy that is new there is taken up; one whose file is gone goes on, as broken, until the

@@ -154,7 +154,7 @@ FireDrill run_fire_drill(const policy::Policy& policy, Duration wait, std::stop_
                 "a fire drill wakes the person on call, which the other routes do not promise");
   }
   const policy::PagerDuty& pagerduty = *policy.monitor.pagerduty;
-  net::HttpClient http({.ca_file = policy.s3.ca_file.value_or(""), .timeouts = {}});
+  net::HttpClient http({.ca_file = policy.monitor.ca_file.value_or(""), .timeouts = {}});
   FireDrill drill{.at = base::system_clock().now(), .ended = {}, .answered_by = {}, .trouble = {}};
   const std::string key = dedup_key(policy.name, "fire-drill/" + base::to_compact(drill.at));
   send_event(pagerduty, http, "/v2/enqueue", page(policy, key, drill.at), stop);

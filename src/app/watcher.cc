@@ -104,7 +104,7 @@ Watcher::Watcher(Context& context, Options options, Instant begun)
     : context_(context),
       options_(options),
       begun_(begun),
-      http_({.ca_file = context.policy().s3.ca_file.value_or(""), .timeouts = {}}),
+      http_({.ca_file = context.policy().monitor.ca_file.value_or(""), .timeouts = {}}),
       routes_(make_routes(context.policy(), http_)) {
   CHECK(routes_.size() <= routes_max);
   context_.give_up_after(store_patience);
@@ -341,7 +341,7 @@ void Watcher::ping(Look& look, std::stop_token stop) {
   const std::optional<policy::SecretSource>& source = context_.policy().monitor.heartbeat_ping;
   // Its silence is what pages when nothing else can.
   if (!source || !look.blind.empty()) return;
-  const Delivery answer = delivered([&] {
+  const Delivery told = delivered([&] {
     net::Request request;
     const std::string url = read_secret(*source, "the dead man's switch");
     try {
@@ -359,10 +359,10 @@ void Watcher::ping(Look& look, std::stop_token stop) {
       if (!answer.ok()) throw base::error(ErrorKind::unavailable, "it answers {}", answer.status);
     });
   });
-  pings_failed_ = answer.told ? 0 : pings_failed_ + 1;
-  ping_failure_ = answer.why;
-  look.ping_failed = answer.why;
-  if (!answer.told) base::warn("the dead man's switch could not be told: {}", answer.why);
+  pings_failed_ = told.told ? 0 : pings_failed_ + 1;
+  ping_failure_ = told.why;
+  look.ping_failed = told.why;
+  if (!told.told) base::warn("the dead man's switch could not be told: {}", told.why);
 }
 
 int exit_code(const Look& look) {

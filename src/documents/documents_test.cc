@@ -229,7 +229,8 @@ TEST(SecretRotation, names_every_secret_and_where_it_is_kept) {
   const std::string text = print(secret_rotation(facts_with_evidence()), Format::markdown);
   for (const char* words : {"`env:SLACK_URL`", "`file:/etc/seawall/pagerduty`", "`env:PING_URL`",
                             "the file /etc/seawall/shop.key", "the file /etc/seawall/other.key",
-                            "seawall key rewrap --to", "Credential of the pruner"})
+                            "seawall key rewrap --to", "Credential of the pruner",
+                            "replaced in the policy, at `replica.key`"})
     EXPECT_THAT(text, HasSubstr(words));
 }
 

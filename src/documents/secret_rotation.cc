@@ -160,6 +160,7 @@ void write_key(const Facts& facts, Document& document) {
   } else {
     write_service_key(*key, document);
   }
+  write_replica_key(facts, document);
   document.paragraph("Prove it: what is new is sealed by it, what is old opens with it.");
   std::vector<std::string> prove;
   if (!facts.policy.layers.snapshots.empty()) prove.push_back("seawall backup snapshots");

@@ -131,7 +131,8 @@ class Printer {
       if (row.last_success)
         out_.add("seawall_last_success_age_seconds", labels, seconds(now_ - *row.last_success));
       time("seawall_next_due_timestamp_seconds", labels, row.next_due);
-      out_.add("seawall_missed", labels, row.state == "missed" ? 1 : 0);
+      // The log has no runs that could be missed; that there is none is a finding.
+      if (!row.tier.empty()) out_.add("seawall_missed", labels, row.state == "missed" ? 1 : 0);
       if (row.kept) out_.add("seawall_kept", labels, static_cast<double>(*row.kept));
       if (row.expected) out_.add("seawall_expected", labels, static_cast<double>(*row.expected));
     }

@@ -152,12 +152,13 @@ class Sending {
     set(CURLOPT_NOPROXY, "*");
     set(CURLOPT_USE_SSL,
         static_cast<long>(is_loopback(server.url) ? CURLUSESSL_TRY : CURLUSESSL_ALL));
-    // On this host itself a certificate for another name is usual, and nobody listens in between.
-    if (is_loopback(server.url)) {
+    if (!server.ca_file.empty()) {
+      set(CURLOPT_CAINFO, server.ca_file.c_str());
+    } else if (is_loopback(server.url)) {
+      // On this host itself a certificate for another name is usual, and nobody listens in between.
       set(CURLOPT_SSL_VERIFYHOST, 0L);
       set(CURLOPT_SSL_VERIFYPEER, 0L);
     }
-    if (!server.ca_file.empty()) set(CURLOPT_CAINFO, server.ca_file.c_str());
     if (!server.user.empty()) set(CURLOPT_USERNAME, server.user.c_str());
     if (!server.password.empty()) set(CURLOPT_PASSWORD, server.password.c_str());
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(server.timeout.count() * 1000));

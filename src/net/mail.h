@@ -1,6 +1,6 @@
 // One mail over SMTP, by libcurl. Safe to call from several threads. Certificates are verified, and
 // a password is never sent in clear: without TLS from the start (smtps), STARTTLS is demanded,
-// except towards this host itself.
+// except towards this host itself, whose certificate is verified where a ca_file is given.
 #pragma once
 
 #include <chrono>

@@ -108,6 +108,7 @@ Run read_run(const Section& section) {
 
 Monitor read_monitor(const Section& section) {
   Monitor monitor;
+  monitor.ca_file = section.text_if_given("ca_file");
   monitor.heartbeat_ping = read_secret(section, "heartbeat_ping");
   monitor.missed_runs = section.integer("missed_runs");
   monitor.look_every = read_between(section, "look_every", std::chrono::seconds(1), one_day);

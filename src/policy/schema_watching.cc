@@ -196,6 +196,10 @@ Field monitor_field() {
                       secret_field("token", "Where a bearer token is, if it wants one.",
                                    "env:ALERT_WEBHOOK_TOKEN", false)}},
           email_field(),
+          {.name = "ca_file",
+           .type = FieldType::path,
+           .doc = "Certificates to trust in place of the system's, by every route above.",
+           .example = "/etc/ssl/private-ca.pem"},
           secret_field("heartbeat_ping",
                        "Where the URL is that is asked after each look that came to an end: a "
                        "dead man's switch. Its silence must page.",

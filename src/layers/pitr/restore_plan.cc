@@ -172,7 +172,10 @@ class Planner {
     RestorePlan plan{
         .epoch = epoch_, .snapshot = root, .target = request_.target, .timeline = root.timeline};
     plan.ends_at = root.stop_lsn;
-    add_legs(plan, TimelineHistory(root.timeline), root.stop_lsn);
+    const TimelineHistory history(root.timeline);
+    add_legs(plan, history, root.stop_lsn);
+    plan.last_record =
+        last_record_before_end(archive_, history, root.start_lsn, root.stop_lsn, stop_);
     return plan;
   }
 
@@ -267,6 +270,7 @@ class Planner {
         },
         stop_);
     if (!plan.ends_at) plan.ends_at = plan.snapshot.stop_lsn;
+    if (!stops_at) plan.last_record = last->begin;
     add_legs(plan, history, stops_at.value_or(last->end));
   }
 
@@ -282,6 +286,8 @@ class Planner {
     }
     plan.ends_at = lsn;
     add_legs(plan, history, lsn);
+    plan.last_record =
+        last_record_before_end(archive_, history, plan.snapshot.start_lsn, lsn, stop_);
   }
 
   // A target that only the log tells where it is: looked for from the newest snapshot back.

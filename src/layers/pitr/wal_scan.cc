@@ -34,9 +34,9 @@ postgres::WalReader::Source path_source(const WalArchive& archive, const Timelin
 
 std::optional<WalMoment> moment_of(const WalRecord& record) {
   if (const std::optional<base::Instant> time = record.commit_time())
-    return WalMoment{record.end, *time, record.xid, {}};
+    return WalMoment{record.begin, record.end, *time, record.xid, {}};
   if (std::optional<WalRecord::RestorePoint> point = record.restore_point()) {
-    return WalMoment{record.end, point->time, 0, std::move(point->name)};
+    return WalMoment{record.begin, record.end, point->time, 0, std::move(point->name)};
   }
   return std::nullopt;
 }
@@ -78,6 +78,20 @@ Lsn scan_wal(const WalArchive& archive, const TimelineHistory& history, Lsn from
     return !moment || visit(*moment);
   };
   return scan_records(archive, history, from, visit_record, stop).position;
+}
+
+std::optional<Lsn> last_record_before_end(const WalArchive& archive, const TimelineHistory& history,
+                                          Lsn from, Lsn position, std::stop_token stop) {
+  std::optional<Lsn> last;
+  const auto visit = [&](const WalRecord& record) {
+    last = record.begin;
+    return record.begin < position;
+  };
+  const uint64_t size = archive.epoch().segment_bytes;
+  const Lsn segment{(position.value - 1) / size * size};
+  scan_records(archive, history, std::max(from, segment), visit, stop);
+  if (!last) scan_records(archive, history, from, visit, stop);  // no record begins in the segment
+  return last && *last < position ? last : std::nullopt;
 }
 
 std::optional<WalMoment> last_commit(const WalArchive& archive, const TimelineHistory& history,

@@ -7,6 +7,7 @@ namespace layers {
 
 // A transaction's end, or a restore point, in the log.
 struct WalMoment {
+  postgres::Lsn begin;
   postgres::Lsn end;
   base::Instant time;
   uint32_t xid = 0;
@@ -29,6 +30,13 @@ WalEnd scan_records(const repository::WalArchive& archive, const postgres::Timel
                     postgres::Lsn from,
                     const std::function<bool(const postgres::WalRecord&)>& visit,
                     std::stop_token stop);
+
+// The begin of the last record archived on this path, if that is before `position`; nothing when a
+// record begins there or behind. `from` is where one begins that is read if nothing nearer helps.
+std::optional<postgres::Lsn> last_record_before_end(const repository::WalArchive& archive,
+                                                    const postgres::TimelineHistory& history,
+                                                    postgres::Lsn from, postgres::Lsn position,
+                                                    std::stop_token stop);
 
 // The last transaction's end that is archived on this path at or after `from`; nothing when there
 // is none.
