@@ -73,7 +73,7 @@ class Seawall(Contestant):
         os.makedirs(spool, exist_ok=True)
         numbers = [int(name[8:16], 16) << 8 | int(name[16:], 16) for name in names]
         with open(self.plan, "w") as plan:
-            json.dump({"store": f"file://{self.folder}/repository", "epoch": 1, "timeline": 1, "last_is_partial": False, "spool": spool,
+            json.dump({"policy": self.policy, "epoch": 1, "timeline": 1, "last_is_partial": False, "spool": spool,
                        "legs": [{"timeline": 1, "first": numbers[0], "last": numbers[-1]}]}, plan)
 
 

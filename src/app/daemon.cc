@@ -130,8 +130,7 @@ class Daemon {
       if (!overlap(other->policy()->repository.store, policy.repository.store)) continue;
       throw Error(ErrorKind::invalid,
                   fmt::format("the repository {} of {} is in that of {}",
-                              policy.repository.store.url(), file.string(),
-                              other->file().string()),
+                              policy.repository.store.url(), file.string(), other->file().string()),
                   "each database has a repository of its own: a folder, or a prefix in the bucket");
     }
   }

@@ -51,6 +51,7 @@ void print_drill(const DrillRecord& record, const policy::Zone& zone) {
                          base::human_duration(step.took));
   if (!steps.empty()) fmt::print("  steps     {}\n", steps);
   if (record.rto) fmt::print("  RTO       {}\n", against(record.rto, record.rto_objective));
+  if (record.at_worst) fmt::print("  at worst  {}\n", describe(*record.at_worst));
   if (record.rpo)
     fmt::print("  RPO       {}, by the {}\n", against(record.rpo, record.rpo_objective),
                record.rpo_by);

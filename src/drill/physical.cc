@@ -4,6 +4,7 @@
 #include "drill/examine.h"
 #include "drill/page_check.h"
 #include "drill/steps.h"
+#include "layers/pitr/restore_estimate.h"
 
 namespace drill {
 
@@ -15,6 +16,14 @@ namespace {
 // Beside the data files: segments that are fetched ahead and replayed, and what the server writes.
 constexpr uint64_t log_room_segments = 24;
 constexpr uint64_t log_room_bytes = 256 * base::MiB;
+
+// With less than this a speed tells more of starting than of going on.
+constexpr uint64_t telling_bytes = 64 * base::MiB;
+constexpr uint64_t telling_log_bytes = 256 * base::MiB;
+
+double per_second(uint64_t bytes, base::Duration took) {
+  return static_cast<double>(bytes) / std::max(std::chrono::duration<double>(took).count(), 1e-3);
+}
 
 class PhysicalRehearsal {
  public:
@@ -62,6 +71,9 @@ class PhysicalRehearsal {
     plan_ = layers::plan_restore(drill_.repository, drill_.plan, stop_);
     describe();
     programs_ = layers::find_server_programs(plan_.snapshot.major, terms_.programs);
+    rates_ = layers::sampled_rates(drill_.repository, plan_, terms_.threads, stop_);
+    heaviest_ = layers::heaviest_load(drill_.repository, plan_.epoch, stop_);
+    estimate_worst();  // a host without the room has no better figure
     const uint64_t bytes = plan_.snapshot.totals.bytes;
     require_room(scratch_->folder(),
                  bytes + log_room_bytes + log_room_segments * plan_.snapshot.segment_bytes,
@@ -148,6 +160,32 @@ class PhysicalRehearsal {
       if (step.name != "checks") sum += step.took;
     }
     record_.rto = sum;
+    estimate_worst();
+  }
+
+  // By the speeds of this drill where it had enough to do, and beside that what always takes as
+  // long.
+  void estimate_worst() {
+    repository::WorstRestore worst{.bytes = heaviest_.bytes, .log_bytes = heaviest_.log_bytes};
+    const layers::RestoreLoad load = layers::load_of(plan_);
+    base::Duration besides{};
+    for (const repository::DrillStep& step : record_.steps) {
+      if (step.name == "fetch" && load.bytes >= telling_bytes) {
+        rates_.bytes_per_second = per_second(load.bytes, step.took);
+        worst.files_measured = true;
+      } else if (step.name == "replay" && load.log_bytes >= telling_log_bytes &&
+                 step.took > 2 * layers::server_start) {
+        rates_.log_bytes_per_second = per_second(load.log_bytes, step.took - layers::server_start);
+        worst.log_measured = true;
+      } else if (step.name == "scrub" || step.name == "ready") {
+        besides += step.took;
+      }
+    }
+    const layers::RestoreEstimate estimate = layers::estimate(heaviest_, rates_);
+    worst.bytes_per_second = static_cast<uint64_t>(rates_.bytes_per_second);
+    worst.log_bytes_per_second = static_cast<uint64_t>(rates_.log_bytes_per_second);
+    worst.takes = estimate.files + estimate.replay + besides;
+    record_.at_worst = worst;
   }
 
   // What would be lost: from the newest thing that came back to the moment that was wanted, which
@@ -183,6 +221,8 @@ class PhysicalRehearsal {
   base::Instant begun_{};
   base::Instant moment_{};  // that is restored to
   layers::RestorePlan plan_;
+  layers::RestoreRates rates_;
+  layers::RestoreLoad heaviest_;
   std::optional<Reference> reference_;
   std::optional<base::Instant> last_commit_;  // replayed
 };

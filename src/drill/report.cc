@@ -94,6 +94,7 @@ class Page {
       fact("Into", fmt::format("PostgreSQL {}{}", record_.major,
                                record_.cut_off ? ", cut off from every network" : ""));
     fact("Time to restore (RTO)", with_objective(record_.rto, record_.rto_objective));
+    if (record_.at_worst) fact("When there is most to restore", describe(*record_.at_worst));
     std::string rpo = with_objective(record_.rpo, record_.rpo_objective);
     if (record_.rpo) rpo += ", by the " + record_.rpo_by;
     fact("Data that would be lost (RPO)", rpo);

@@ -102,6 +102,11 @@ void judge_objectives(const policy::Objectives& objectives, DrillRecord& record)
   }
   if (objectives.rto && record.rto)
     record.checks.push_back(compare("rto", *record.rto, *objectives.rto, ""));
+  // What was not measured is no failure.
+  if (objectives.rto && record.rto && record.at_worst && record.at_worst->takes > *objectives.rto)
+    record.checks.push_back({"rto at worst", DrillVerdict::unproven,
+                             fmt::format("{}; the objective is {}", describe(*record.at_worst),
+                                         base::human_duration(*objectives.rto))});
   // A snapshot by itself promises no more than its own time.
   if (!objectives.rpo || !record.rpo || record.kind == repository::DrillKind::weekly) return;
   DrillCheckResult check = compare("rpo", *record.rpo, *objectives.rpo, " by the " + record.rpo_by);

@@ -68,6 +68,28 @@ Json checks_json(const DrillRecord& record) {
   return checks;
 }
 
+Json at_worst_json(const WorstRestore& worst) {
+  return {{"bytes", worst.bytes},
+          {"log_bytes", worst.log_bytes},
+          {"bytes_per_second", worst.bytes_per_second},
+          {"log_bytes_per_second", worst.log_bytes_per_second},
+          {"files_measured", worst.files_measured},
+          {"log_measured", worst.log_measured},
+          {"seconds", seconds(worst.takes)}};
+}
+
+WorstRestore at_worst_from(const Json& json) {
+  WorstRestore worst;
+  worst.bytes = member<uint64_t>(json, "bytes");
+  worst.log_bytes = member<uint64_t>(json, "log_bytes");
+  worst.bytes_per_second = member<uint64_t>(json, "bytes_per_second");
+  worst.log_bytes_per_second = member<uint64_t>(json, "log_bytes_per_second");
+  worst.files_measured = member<bool>(json, "files_measured");
+  worst.log_measured = member<bool>(json, "log_measured");
+  worst.takes = duration_of(member<double>(json, "seconds"));
+  return worst;
+}
+
 Json known_bad_json(const DrillRecord& record) {
   Json all = Json::array();
   for (const KnownBad& one : record.known_bad)
@@ -155,6 +177,16 @@ std::string_view name(DrillVerdict verdict) {
   return {};
 }
 
+std::string describe(const WorstRestore& worst) {
+  const auto rate = [](uint64_t per_second, bool measured) {
+    return fmt::format("{}/s{}", base::human_bytes(per_second), measured ? "" : " (a guess)");
+  };
+  return fmt::format(
+      "about {}: {} of files at {}, {} of log at {}", base::human_duration(worst.takes),
+      base::human_bytes(worst.bytes), rate(worst.bytes_per_second, worst.files_measured),
+      base::human_bytes(worst.log_bytes), rate(worst.log_bytes_per_second, worst.log_measured));
+}
+
 std::string DrillRecord::failure() const {
   if (passed) return {};
   if (!error.empty()) return fmt::format("{}: {}", failed_step, error);
@@ -209,6 +241,7 @@ Json to_json(const DrillRecord& record) {
                {"rpo_by", record.rpo_by},
                {"rto_objective_seconds", or_null(record.rto_objective, seconds)},
                {"rpo_objective_seconds", or_null(record.rpo_objective, seconds)},
+               {"at_worst", or_null(record.at_worst, at_worst_json)},
                {"tables", tables_json(record)},
                {"notes", record.notes}};
   return with_valid_text(json);
@@ -244,6 +277,8 @@ DrillRecord drill_record_from_json(const Json& json) {
     record.rpo_by = member<std::string>(json, "rpo_by");
     record.rto_objective = duration_if_there(json, "rto_objective_seconds");
     record.rpo_objective = duration_if_there(json, "rpo_objective_seconds");
+    if (const auto worst = member_if_there<Json>(json, "at_worst"))
+      record.at_worst = at_worst_from(*worst);
     return record;
   });
 }

@@ -53,6 +53,20 @@ struct TableCount {
   int64_t rows = 0;
 };
 
+// How long a restore takes at this drill's speed when there is most to do: to the last second
+// before the next snapshot, of the largest. An estimate: drills mostly have less to do.
+struct WorstRestore {
+  uint64_t bytes = 0;      // of files
+  uint64_t log_bytes = 0;  // to replay
+  uint64_t bytes_per_second = 0;
+  uint64_t log_bytes_per_second = 0;
+  // Whether the drill had enough of each to tell its speed; else it is a guess.
+  bool files_measured = false;
+  bool log_measured = false;
+  base::Duration takes{};
+};
+std::string describe(const WorstRestore& worst);  // in half a sentence
+
 struct DrillRecord {
   std::string id;  // as a run's
   DrillKind kind = DrillKind::latest;
@@ -84,7 +98,8 @@ struct DrillRecord {
   std::string rpo_by;  // "heartbeat", "last transaction", "dump"
   std::optional<base::Duration> rto_objective;
   std::optional<base::Duration> rpo_objective;
-  std::vector<TableCount> tables;  // at most `drill_tables_max`, the largest
+  std::optional<WorstRestore> at_worst;  // of drills of files and log
+  std::vector<TableCount> tables;        // at most `drill_tables_max`, the largest
   std::vector<std::string> notes;
 
   // Why it did not pass, in one sentence; empty when it did.

@@ -37,6 +37,13 @@ DrillRecord some_drill(DrillKind kind, const std::string& started) {
   record.rpo = milliseconds(31500);
   record.rpo_by = "heartbeat";
   record.rto_objective = seconds(900);
+  record.at_worst = WorstRestore{.bytes = 52'000'000'000,
+                                 .log_bytes = 3'000'000'000,
+                                 .bytes_per_second = 480'000'000,
+                                 .log_bytes_per_second = 60'000'000,
+                                 .files_measured = true,
+                                 .log_measured = false,
+                                 .takes = seconds(160)};
   record.tables = {{"public.t", 7}};
   record.notes = {"2 tables were emptied"};
   record.passed = true;
@@ -52,6 +59,7 @@ TEST(DrillRecord, comes_back_as_it_was) {
   failed.error_kind = "corrupt";
   failed.error = "a hole";
   failed.rto.reset();
+  failed.at_worst.reset();
   failed.seed.reset();
   EXPECT_EQ(to_json(drill_record_from_json(to_json(failed))), to_json(failed));
   failed.error = "caf\xe9";  // no UTF-8

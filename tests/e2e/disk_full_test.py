@@ -130,6 +130,23 @@ class DiskFull(DiskTest):
         self.seawall("verify")
         self.assertEqual(self.restored("--snapshot", last).content(), self.primary.content())
 
+    def test_a_drill_says_what_it_would_have_taken(self):
+        self.make()
+        self.seawall("backup", "snapshots")
+        scratch = os.path.join(disk, "scratch")
+        self.kilobytes = 1000  # of the 320 MB that the disk has, a drill's server needs more anyway
+        limit = ["prlimit", f"--fsize={self.kilobytes * 1024}"] if not mounted else []
+        done = run(*limit, harness.SEAWALL, "--json", "--policy", self.policy, "drill", "latest", "--scratch", scratch, check=False)
+        self.assertEqual(done.code, 8, done)
+        record = done.json()
+        self.assertEqual((record["outcome"], record["failed_step"], record["error_kind"]), ("failed", "fetch", "full"))
+        if mounted:
+            self.assertRegex(record["error"], "restoring snapshot .* needs .* has .* free")
+        self.assertGreater(record["at_worst"]["bytes"], 20 << 20)
+        self.assertGreater(record["at_worst"]["seconds"], 1)
+        self.assertFalse(record["at_worst"]["files_measured"])
+        self.assertEqual(os.listdir(scratch), [])
+
     def test_the_repository_of_a_receiver(self):
         self.repository = os.path.join(disk, "repository")
         self.make()

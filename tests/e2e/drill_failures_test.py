@@ -140,5 +140,20 @@ class ClearDumps(DrillTest):
         self.assertIn("damaged", record["error"])
 
 
+class Late(DrillTest):
+    checks = "  command: sleep 600\n  finish_within: 1m\n"
+
+    def test_one_that_does_not_end_is_ended_and_has_failed(self):
+        self.make().protect()
+        began = time.monotonic()
+        record = self.drill("latest", code=6)
+        self.assertLess(time.monotonic() - began, 90)
+        self.assertEqual((record["failed_step"], record["error_kind"]), ("checks", "unavailable"))
+        self.assertIn("it was not over after 60 s", record["error"])
+        self.assertIn("finish_within", record["hint"])
+        self.assertEqual(len(self.findings("the drill 'latest'")), 1)
+        self.assertGreater(record["at_worst"]["seconds"], 1)
+
+
 if __name__ == "__main__":
     main()

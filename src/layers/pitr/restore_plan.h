@@ -46,7 +46,7 @@ struct RestorePlan {
   std::vector<WalLeg> legs;      // oldest first
   bool last_is_partial = false;  // the last segment is there only in part, as streamed
   uint64_t wal_stored_bytes = 0;
-  std::optional<postgres::Lsn> ends_at;      // where the target was found in the log
+  std::optional<postgres::Lsn> ends_at;  // where the target was found in the log
   // Recovery stops at the first record behind most targets. Where the log has none, this is the
   // begin of its last record, to stop behind.
   std::optional<postgres::Lsn> last_record;

@@ -17,7 +17,9 @@ class BlockSourceTest : public ::testing::Test {
     return all;
   }
   repository::Shard only_shard() {
-    const repository::SnapshotRoot root = Snapshots(sample_).take(cluster_.files());
+    Snapshots snapshots(sample_);
+    snapshots.threads = 1;  // so that its frames lie in one pack, in order
+    const repository::SnapshotRoot root = snapshots.take(cluster_.files());
     EXPECT_EQ(root.shards.size(), 1u);
     return repository::Shard::parse(
         repository::unwrap_shard(sample_.repository, sample_.store.body(root.shards.at(0).key)));
