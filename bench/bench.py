@@ -48,7 +48,7 @@ def snapshot_contestants(options, seawall):
 
 
 def wal_contestants(options, seawall):
-    work, found = options.work, [Seawall(seawall, options.work)]
+    work, found = options.work, [Seawall(seawall, options.work, daemon=True)]
     found[0].backlogs = (False, True)
     for codec in ("zst", "lz4"):
         for label, asynchronous in (("sync", "n"), ("async", "y")):

@@ -110,6 +110,7 @@ def wal(bench, contestants, samples, round_number, data, names):
                 wait(name)
                 total = total + one.push(data, name)
                 os.unlink(os.path.join(status, name + ".ready"))
+            one.settle()
             total = total + measure.reap()
             total.stored = one.stored() - before
             samples.add("backlog" if backlog else "push", bench, one, total)

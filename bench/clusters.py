@@ -168,3 +168,7 @@ class ManyFiles(Bench):
         for first in range(0, round(20000 * self.scale), 500):
             self.sql("do $$ begin for n in %d .. %d loop execute format('create table t%%s (id int primary key); insert into t%%1$s "
                      "values (1)', n); end loop; end $$" % (first, first + 499))
+
+    def change_rows(self):
+        self.sql("do $$ begin for n in 0 .. %d loop execute format('update t%%s set id = id + 1', 100 * n); end loop; end $$"
+                 % (round(200 * self.scale) - 1))

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import time
 
 import measure
@@ -19,15 +20,20 @@ class Contestant:
     def stored(self):
         return measure.bytes_below(os.path.join(self.folder, "repository"))
 
+    def settle(self):
+        """What was started besides has ended."""
+
     def clear(self):
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(os.path.join(self.folder, "repository"))
 
 
 class Seawall(Contestant):
-    def __init__(self, program, work):
+    def __init__(self, program, work, daemon=False):
         super().__init__("seawall", work)
         self.program = program
+        self.daemon = daemon  # which is who `wal push` finds on a host that is set up as the guide says
+        self.running = None
         self.policy = os.path.join(self.folder, "seawall.yaml")
 
     def command(self, *words):
@@ -39,8 +45,18 @@ class Seawall(Contestant):
             policy.write(f"version: 1\nname: bench\ntimezone: Etc/UTC\ndatabase: {{ url: '{bench.server.url()}' }}\n"
                          f"repository: {{ store: 'file://{self.folder}/repository' }}\n"
                          'layers:\n  pitr: { retain: 7d }\n  snapshots: { nightly: { at: "03:00", retain: 30d } }\n'
-                         "limits: { jobs: 2 }\n")
+                         f"limits: {{ jobs: 2 }}\nrun: {{ socket: '{self.folder}/push.sock' }}\n")
         measure.run(*self.command("apply"))
+        if self.daemon:
+            with open(os.path.join(self.folder, "daemon.log"), "w") as log:
+                self.running = subprocess.Popen([self.program, "run", self.policy], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            while not os.path.exists(os.path.join(self.folder, "push.sock")):
+                time.sleep(0.05)
+            time.sleep(1)  # it looks at its repository first
+
+    def settle(self):
+        if self.running:
+            self.running.terminate()
 
     def backup(self, full):
         time.sleep(1.1)  # snapshots are named by the second
@@ -62,10 +78,10 @@ class Seawall(Contestant):
         return usage
 
     def push(self, data, name):
-        return measure.run(*self.command("wal", "push", f"pg_wal/{name}"), cwd=data)
+        return measure.run(self.program + "-wal", "--policy", self.policy, "wal", "push", f"pg_wal/{name}", cwd=data)
 
     def get(self, name, to):
-        return measure.run(*self.command("wal", "get", "--plan", self.plan, name, to))
+        return measure.run(self.program + "-wal", "wal", "get", "--plan", self.plan, name, to)
 
     def plan_get(self, bench, names, spool):
         """As `seawall restore` writes it for the server that it starts."""

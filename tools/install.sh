@@ -23,8 +23,10 @@ put() { # FILE AS: with its prefix
 
 # A program that runs is replaced, not written to: the daemon goes on with the old one until it is started again.
 install -d "$root/bin"
-install -m 755 "$program" "$root/bin/seawall.new"
-mv -f "$root/bin/seawall.new" "$root/bin/seawall"
+for name in seawall seawall-wal; do
+  install -m 755 "$(dirname "$program")/$name" "$root/bin/$name.new"
+  mv -f "$root/bin/$name.new" "$root/bin/$name"
+done
 
 put deploy/systemd/seawall.service "$units/seawall.service"
 put deploy/systemd/seawall-once.service "$units/seawall-once.service"

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "layers/dump/client_run.h"
 #include "layers/dump/source_catalog.h"
+#include "layers/pitr/get.h"
 #include "policy/moment.h"
 
 namespace app {
@@ -143,7 +144,8 @@ class Checker {
 
   void check_data_directory(Connection& connection) {
     ask("data directory",
-        "run seawall as the user postgres, or as one of its group with initdb --allow-group-access",
+        "run seawall as the user postgres, or as one of its group with initdb "
+        "--allow-group-access",
         [&] {
           base::Path folder = context_.policy().database.data_directory.value_or("");
           if (folder.empty()) folder = connection.setting("data_directory");
@@ -177,8 +179,9 @@ class Checker {
     check_wal_level(connection);
     const std::string mode = connection.setting("archive_mode");
     const std::string line = fmt::format(
-        "ALTER SYSTEM SET archive_command = 'seawall --policy {} wal push %p'; SELECT "
+        "ALTER SYSTEM SET archive_command = '{} --policy {} wal push %p'; SELECT "
         "pg_reload_conf();",
+        layers::program_for_segments().filename().string(),
         std::filesystem::absolute(context_.policy_file()).string());
     const bool streams = context_.policy().layers.pitr->receive.has_value();
     if (mode == "always") {
@@ -200,7 +203,8 @@ class Checker {
     }
     good("archive_command", command);
     const postgres::Rows rows = connection.query(
-        "select last_failed_time > coalesce(last_archived_time, '-infinity'), last_failed_wal from "
+        "select last_failed_time > coalesce(last_archived_time, '-infinity'), last_failed_wal "
+        "from "
         "pg_stat_archiver");
     if (rows.at(0, 0) == "t") {
       problem("archiver", fmt::format("the last try, of {}, failed", rows.text(0, 1)),

@@ -1,5 +1,7 @@
 #include "app/cluster_restore.h"
 
+#include "layers/pitr/get.h"
+
 namespace app {
 
 std::string ClusterRestoreProgress::text() const {
@@ -48,7 +50,7 @@ RestoredCluster restore_cluster(const Context& context, const repository::Reposi
   });
   restored.files_time = watch.elapsed();
   layers::RecoverRequest recover{.data_directory = request.files.target,
-                                 .seawall = std::filesystem::read_symlink("/proc/self/exe"),
+                                 .seawall = layers::program_for_segments(),
                                  .policy = std::filesystem::absolute(context.policy_file()),
                                  .programs = request.programs,
                                  .scrub = {}};

@@ -30,20 +30,21 @@ Path find_policy(const std::optional<std::string>& given) {
               "name one with --policy FILE or SEAWALL_POLICY, or write one with 'seawall init'");
 }
 
-base::Variables take_environment(const Path& policy) {
-  base::Variables variables;
+std::string take_environment(const Path& policy) {
+  Path file;
   const char* named = std::getenv("SEAWALL_ENV_FILE");
   if (named != nullptr && *named != '\0') {
-    variables = base::read_environment_file(named);
+    file = named;
   } else {
     const Path folder = std::filesystem::is_directory(policy) ? policy : policy.parent_path();
     std::error_code failed;
     // A folder of that name is nothing of ours: Python's tools make some.
-    if (std::filesystem::is_regular_file(folder / "env", failed))
-      variables = base::read_environment_file(folder / "env");
+    if (!std::filesystem::is_regular_file(folder / "env", failed)) return {};
+    file = folder / "env";
   }
-  base::set_variables(variables);
-  return variables;
+  std::string text = base::read_environment_file(file);
+  base::set_variables(base::parse_environment(text, file.string()));
+  return text;
 }
 
 std::unique_ptr<storage::ObjectStore> open_store(const policy::Place& place,

@@ -23,9 +23,9 @@ base::Path find_policy(const std::optional<std::string>& given);
 // Sets the variables that the policy's environment file has and nobody has set yet: for programs
 // that inherit nothing useful, as PostgreSQL's archiver gives nothing. The file is
 // $SEAWALL_ENV_FILE, which must be there then, or `env` beside the policy (in a folder of
-// policies), if it is there; all its variables are returned. Before any thread is started. Throws
-// what base::read_environment_file throws.
-base::Variables take_environment(const base::Path& policy);
+// policies), if it is there; its text is returned. Before any thread is started. Throws what
+// base::read_environment_file and parse_environment throw.
+std::string take_environment(const base::Path& policy);
 
 // The store at this place. `own` is how it is reached where that differs from the rest.
 std::unique_ptr<storage::ObjectStore> open_store(const policy::Place& place,

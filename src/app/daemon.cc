@@ -338,7 +338,7 @@ class Daemon {
   bool folder_looked_ = false;
   base::Stopwatch since_folder_;
   Published published_;
-  PushSockets pushes_{order_.variables};
+  PushSockets pushes_{order_.environment};
   std::map<Address, std::unique_ptr<net::HttpServer>> servers_;  // behind what they answer from
   bool listened_ = false;
   std::string not_listening_;

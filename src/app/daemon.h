@@ -12,8 +12,8 @@ namespace app {
 struct DaemonOrder {
   base::Path policies;             // a policy, or a folder of them: *.yaml
   bool once = false;               // do what is due, and end
-  std::string version;             // of this program
-  base::Variables variables = {};  // of the environment file, as this process took it
+  std::string version;           // of this program
+  std::string environment = {};  // the text of the environment file, as this process took it
 };
 
 // Returns the exit code: 0 when it was stopped and everything ended in time; with `once`, that of

@@ -5,6 +5,7 @@
 
 #include "app/replica.h"
 #include "base/error.h"
+#include "layers/pitr/get.h"
 #include "layers/pitr/wal_scan.h"
 
 namespace app {
@@ -93,7 +94,7 @@ void DrillSubject::rehearse(const drill::Terms& terms, DrillRecord& record,
   const drill::PhysicalDrill subject{
       .repository = repository_,
       .plan = plan_for(record, stop),
-      .seawall = std::filesystem::read_symlink("/proc/self/exe"),
+      .seawall = layers::program_for_segments(),
       .policy = std::filesystem::absolute(context_.policy_file()),
       .reference = [&](Instant moment) { return reference_at(moment, record, stop); }};
   drill::rehearse(subject, terms, record, progress, stop);

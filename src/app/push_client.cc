@@ -27,7 +27,7 @@ bool push_by_daemon(const base::Path& socket, const PushOrder& order, std::strin
   std::error_code failed;
   const PushRequest request{
       .policy = std::filesystem::canonical(order.policy_file, failed).string(),
-      .digest = push_digest(order.policy_text, order.variables),
+      .digest = push_digest(order.policy_text, order.environment),
       .file = std::filesystem::absolute(order.file).string()};
   std::optional<std::string> answer;
   if (daemon->send_line(request_line(request), push_taken_within, stop))

@@ -4,14 +4,15 @@
 #include <stop_token>
 
 #include "app/push_protocol.h"
+#include "base/file.h"
 
 namespace app {
 
 struct PushOrder {
   base::Path policy_file;
   std::string policy_text;
-  base::Variables variables;  // of its environment file
-  base::Path file;            // as PostgreSQL names it
+  std::string environment;  // the text of its environment file
+  base::Path file;          // as PostgreSQL names it
 };
 
 // True once the daemon at `socket` has stored the file; false, at once or after what a daemon may

@@ -50,13 +50,10 @@ std::string line_of(const Json& json) {
 
 }  // namespace
 
-std::string push_digest(const std::string& policy_text, const base::Variables& variables) {
+std::string push_digest(const std::string& policy_text, const std::string& environment) {
   crypto::Sha256 digest;
-  const auto add = [&](const std::string& text) {
-    digest.update(std::as_bytes(std::span(text.c_str(), text.size() + 1)));
-  };
-  add(policy_text);
-  for (const auto& [name, value] : variables) add(fmt::format("{}={}", name, value));
+  digest.update(std::as_bytes(std::span(policy_text.c_str(), policy_text.size() + 1)));
+  digest.update(base::as_bytes(environment));
   return digest.finish_hex();
 }
 

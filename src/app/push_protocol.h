@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "base/environment_file.h"
 #include "base/error.h"
+#include "base/time.h"
 
 namespace app {
 
@@ -25,8 +25,8 @@ struct PushRequest {
   std::string file;    // absolute
 };
 
-// Of the policy's text and the variables of its environment file.
-std::string push_digest(const std::string& policy_text, const base::Variables& variables);
+// Of the texts of the policy and of its environment file.
+std::string push_digest(const std::string& policy_text, const std::string& environment);
 
 std::string request_line(const PushRequest& request);
 // Of another version only that is filled. Nothing for what is no request.

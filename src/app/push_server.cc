@@ -69,8 +69,8 @@ void OpenForPushes::push(const Path& file, const std::stop_token& stop) {
 
 // ---- the server
 
-PushServer::PushServer(Path socket, base::Variables variables)
-    : variables_(std::move(variables)),
+PushServer::PushServer(Path socket, std::string environment)
+    : environment_(std::move(environment)),
       server_(std::move(socket), [this](net::LocalConnection& connection,
                                         const std::stop_token& stop) { serve(connection, stop); }) {
 }
@@ -80,7 +80,7 @@ void PushServer::carry(const std::vector<std::shared_ptr<const PolicyText>>& pol
   for (const auto& policy : policies) {
     std::error_code failed;
     const std::string key = std::filesystem::canonical(policy->file, failed).string() + '\n' +
-                            push_digest(policy->text, variables_);
+                            push_digest(policy->text, environment_);
     const std::lock_guard lock(mutex_);
     const auto known = known_.find(key);
     const bool same = known != known_.end() && &known->second->policy() == policy.get();

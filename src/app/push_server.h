@@ -39,9 +39,9 @@ class PushServer {
   struct Counts {
     uint64_t stored = 0, failed = 0, declined = 0;
   };
-  // `variables` are those of the environment file as this process has read it. Throws what
+  // `environment` is the text of the environment file as this process has read it. Throws what
   // net::LocalServer throws.
-  PushServer(base::Path socket, base::Variables variables);
+  PushServer(base::Path socket, std::string environment);
 
   // Those whose pushes are taken from now on. What is under way goes on.
   void carry(const std::vector<std::shared_ptr<const PolicyText>>& policies);
@@ -55,7 +55,7 @@ class PushServer {
   Known find(const net::LocalConnection& connection, const PushRequest& request,
              std::string& why) const;
 
-  base::Variables variables_;
+  std::string environment_;
   std::atomic<uint64_t> stored_{0}, failed_{0}, declined_{0};
   mutable std::mutex mutex_;            // guards what follows
   std::map<std::string, Known> known_;  // by the digest of what the client must mean

@@ -42,7 +42,7 @@ void PushSockets::carry(const Policies& policies) {
 
 void PushSockets::listen_at(const std::string& socket) {
   try {
-    auto server = std::make_shared<PushServer>(socket, variables_);
+    auto server = std::make_shared<PushServer>(socket, environment_);
     base::info("wal push is served at {}", socket);
     not_listening_.erase(socket);
     const std::lock_guard lock(mutex_);

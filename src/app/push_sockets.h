@@ -9,7 +9,7 @@ namespace app {
 
 class PushSockets {
  public:
-  explicit PushSockets(const base::Variables& variables) : variables_(variables) {}
+  explicit PushSockets(const std::string& environment) : environment_(environment) {}
 
   // Listens where these policies want it, and for them. A socket that cannot be had is told once
   // and tried again at the next turn: `wal push` works by itself meanwhile.
@@ -27,7 +27,7 @@ class PushSockets {
   void listen_at(const std::string& socket);
   void close_all_but(const std::map<std::string, Policies>& wanted);
 
-  const base::Variables& variables_;
+  const std::string& environment_;
   Policies carried_;
   std::map<std::string, std::string> not_listening_;  // why, by socket
   std::vector<std::unique_ptr<schedule::Task>> closing_;

@@ -78,7 +78,7 @@ Variables parse_environment(std::string_view text, std::string_view what) {
   return variables;
 }
 
-Variables read_environment_file(const Path& path) {
+std::string read_environment_file(const Path& path) {
   const File file = File::open(path, O_RDONLY);
   const struct stat status = file.status();
   if (!S_ISREG(status.st_mode))
@@ -97,7 +97,7 @@ Variables read_environment_file(const Path& path) {
     throw error(ErrorKind::invalid, "{} is longer than 1 MiB", path.string());
   std::string text(file.size(), '\0');
   file.read_exactly_at(0, std::as_writable_bytes(std::span(text)));
-  return parse_environment(text, path.string());
+  return text;
 }
 
 void set_variables(const Variables& variables) {

@@ -23,9 +23,9 @@ using Variables = std::vector<std::pair<std::string, std::string>>;
 // Throws invalid, naming the line and never its value. `what` names the text.
 Variables parse_environment(std::string_view text, std::string_view what);
 
-// Throws absent; denied unless the file is root's or ours, and closed to all but its owner and
-// group (mode 0640 at most): it holds secrets, and decides what our programs do.
-Variables read_environment_file(const Path& file);
+// Its text. Throws absent; denied unless the file is root's or ours, and closed to all but its
+// owner and group (mode 0640 at most): it holds secrets, and decides what our programs do.
+std::string read_environment_file(const Path& file);
 
 // Those that are not set yet. Before any thread is started that may ask for one.
 void set_variables(const Variables& variables);

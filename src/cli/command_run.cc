@@ -27,11 +27,11 @@ void run(Globals& globals, const RunOptions& options) {
   base::set_up_log(level, form_of(options.log));
   const base::Path policies =
       app::find_policy(options.policies ? options.policies : globals.policy_file);
-  const base::Variables variables = app::take_environment(policies);
+  const std::string environment = app::take_environment(policies);
   const app::DaemonOrder order{.policies = policies,
                                .once = options.once,
                                .version = globals.version,
-                               .variables = variables};
+                               .environment = environment};
   globals.reloads = true;
   app::Watching watching(globals.version, options.once);
   const app::DaemonPlugs plugs = watching.plugs();

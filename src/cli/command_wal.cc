@@ -54,7 +54,7 @@ void push(const Globals& globals, const WalOptions& options) {
   const base::Path file = app::find_policy(globals.policy_file);
   app::PushOrder order{.policy_file = file,
                        .policy_text = {},
-                       .variables = app::take_environment(file),
+                       .environment = app::take_environment(file),
                        .file = options.file};
   order.policy_text = base::read_text_file(file, base::MiB);
   policy::Policy policy = policy::parse(order.policy_text, file.string());

@@ -42,8 +42,8 @@ struct Terms {
 struct PhysicalDrill {
   const repository::Repository& repository;
   layers::PlanRequest plan;
-  base::Path seawall;  // this program, and
-  base::Path policy;   // its policy, absolute: for restore_command
+  base::Path seawall;  // what restore_command runs, and
+  base::Path policy;   // its policy, absolute
   // What to compare with, of a database as it was near this moment.
   std::function<std::optional<Reference>(base::Instant)> reference;
 };

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from daemons import DUMP_SLOT, SLOT, DaemonTest
+from daemons import DUMP_SLOT, SLOT, DaemonTest, free_port
 from harness import main
 
 
@@ -49,6 +49,38 @@ class Receiving(DaemonTest):
         daemon.signal(signal.SIGTERM)
         self.assertEqual(daemon.ended(), 0, daemon.log())
         self.assertEqual(self.faked("wal", "audit").code, 0)
+        self.assertEqual(self.restored("--at", "latest").content()["public.t"], before["public.t"])
+
+    def receiver(self):
+        """The process that the server streams to."""
+        return self.primary.sql("select active_pid from pg_replication_slots where active")
+
+    def test_another_daemon_takes_the_slot_over_from_one_that_died(self):
+        self.make("2028-02-28T12:00:00+08:00")
+        first = self.start_daemon()
+        self.wait_for(self.receiver, what="the receiver")
+        self.faked("backup", "snapshots")
+        streaming = self.receiver()
+        other = os.path.join(self.folder, "other.yaml")
+        with open(self.policy) as file, open(other, "w") as out:
+            out.write(file.read().replace(str(self.ports[-1]), str(free_port())))
+        second = self.start_daemon(policy=other)
+        self.wait_for(lambda: "carrying out" in second.log(), what="the second daemon")
+        self.primary.sql("insert into t (body) values ('to the first')")
+        time.sleep(3)
+        self.assertEqual(self.receiver(), streaming, "one receives, and is left alone")
+        first.process.kill()
+        first.ended()
+        self.primary.sql("insert into t (body) values ('to nobody')")
+        self.wait_for(lambda: self.receiver() not in ("", streaming), seconds=60, what="the takeover")
+        self.primary.sql("insert into t (body) values ('to the second'); select pg_switch_wal()")
+        position = self.primary.sql("select pg_current_wal_lsn()")
+        self.wait_for(lambda: self.primary.sql(f"select flush_lsn >= '{position}' from pg_stat_replication") == "t",
+                      what="all received")
+        before = self.primary.content()
+        second.signal(signal.SIGTERM)
+        self.assertEqual(second.ended(), 0, second.log())
+        self.assertIn("no holes", self.faked("wal", "audit").out)
         self.assertEqual(self.restored("--at", "latest").content()["public.t"], before["public.t"])
 
 

@@ -35,6 +35,8 @@ def become_postgres():
     SEAWALL = os.path.join(home, "seawall")
     shutil.copy2(source, SEAWALL)
     os.chmod(SEAWALL, 0o755)
+    shutil.copy2(source + "-wal", SEAWALL + "-wal")
+    os.chmod(SEAWALL + "-wal", 0o755)
     os.chmod(home, 0o755)
     if os.geteuid() == 0:
         user = pwd.getpwnam("postgres")
@@ -191,7 +193,7 @@ class ClusterTest(unittest.TestCase):
 
     def archive_from(self, cluster):
         cluster.configure({"archive_mode": "on",
-                           "archive_command": f"{SEAWALL} --policy {self.policy} wal push %p"})
+                           "archive_command": f"{SEAWALL}-wal --policy {self.policy} wal push %p"})
 
     def cluster_at(self, data, name="restored", port=5432):
         folder = os.path.join(self.folder, name + "-run")

@@ -162,6 +162,10 @@ class PushSocket(ClusterTest):
         restored = self.restored("--at", "latest")
         self.assertEqual(restored.content()["public.t"], self.primary.content()["public.t"])
 
+    def push_small(self, segment):
+        return run(harness.SEAWALL + "-wal", "--policy", self.policy, "wal", "push",
+                   os.path.join(self.primary.data, "pg_wal", segment), check=False)
+
     def test_what_is_no_daemon_of_its_version_is_passed_over(self):
         segment = self.a_segment()
         taken = '{"version": 1, "taken": true}'
@@ -178,15 +182,26 @@ class PushSocket(ClusterTest):
             os.unlink(self.object_of(segment))
             request = json.loads(fake.asked[0])
             self.assertEqual((request["seawall"], request["version"], request["policy"]), ("push", 1, self.policy))
+            # The small program asks the same, and becomes this one, which asks again.
+            done = self.push_small(segment)
+            self.assertEqual((done.code, done.out, done.err), (0, "", ""), answers)
+            self.assertEqual([json.loads(one) for one in fake.asked], [request] * 3)
+            self.assertTrue(os.path.exists(self.object_of(segment)), answers)
+            os.unlink(self.object_of(segment))
             fake.close(self.socket)
         fake = Daemon(self.socket, [taken, '{"outcome": "stored"}'])
         self.assertEqual(self.push(segment).code, 0)
+        self.assertEqual(self.push_small(segment).code, 0)
+        self.assertEqual(len(fake.asked), 2)
         self.assertFalse(os.path.exists(self.object_of(segment)))  # its word is taken
         fake.close(self.socket)
         # What is the store's trouble is passed on, in one line for PostgreSQL's log.
         fake = Daemon(self.socket, [taken, '{"outcome": "failed", "kind": "full", "message": "no room", "hint": "make some"}'])
         done = self.seawall("wal", "push", os.path.join(self.primary.data, "pg_wal", segment), check=False)
         self.assertEqual((done.code, done.err, done.out), (8, "seawall: error: no room; make some\n", ""))
+        done = self.push_small(segment)
+        self.assertEqual((done.code, done.err, done.out), (8, "seawall: error: no room; make some\n", ""))
+        self.assertEqual(len(fake.asked), 2)
         fake.close(self.socket)
 
     def newest_chunk_is_sealed_by(self, key):

@@ -4,6 +4,7 @@ The other version is this one with another number in it, put there byte by byte:
 call themselves by different versions work on one repository and one socket, not what a future version will do."""
 
 import os
+import shutil
 import signal
 
 import harness
@@ -20,7 +21,9 @@ class Upgrade(ClusterTest):
         built = harness.read(harness.SEAWALL)
         self.assertEqual(built.count(OURS.encode() + b"\0"), 1, "the version stands in the program once")
         self.programs = {OURS: built, OTHER: built.replace(OURS.encode() + b"\0", OTHER.encode() + b"\0")}
-        self.installed = os.path.join(self.folder, "bin-seawall")
+        self.installed = os.path.join(self.folder, "bin", "seawall")
+        os.mkdir(os.path.dirname(self.installed))
+        shutil.copy2(harness.SEAWALL + "-wal", self.installed + "-wal")
         self.install(OURS)
         before = harness.SEAWALL
         harness.SEAWALL = self.installed

@@ -58,6 +58,7 @@ home=$(mktemp -d "$folder/seawall-demo.XXXXXX")
 trap 'rm -rf "$home"' EXIT # for what may fail before the story takes over
 mkdir "$home/bin"
 cp "$seawall" "$home/bin/seawall"
+cp "$seawall-wal" "$home/bin/seawall-wal"
 cp -r "$scripts" "$home/demo"
 if [ "$places" = buckets ]; then
   # As they lie in the source, which the user that all of this runs as may not be able to read.

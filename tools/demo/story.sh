@@ -195,10 +195,10 @@ database_url="postgresql://postgres@/breezycorp?host=$home/primary/socket"
 make_policy
 say "what it says, without its comments, which are most of its $(wc -l <seawall.yaml) lines; the rest of it names what is not covered yet:"
 grep -vE '^ *(#|$)' seawall.yaml | sed '/^uncovered:/,$d' | indent
-set_server primary archive_mode=on archive_timeout=5s "archive_command=$home/bin/seawall --policy $SEAWALL_POLICY wal push %p"
+set_server primary archive_mode=on archive_timeout=5s "archive_command=$home/bin/seawall-wal --policy $SEAWALL_POLICY wal push %p"
 stop_server primary
 start_server primary
-say 'archive_command is set to: seawall wal push %p'
+say 'archive_command is set to: seawall-wal wal push %p'
 shown seawall apply
 first_proofs
 

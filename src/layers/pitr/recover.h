@@ -10,7 +10,7 @@ namespace layers {
 
 struct RecoverRequest {
   base::Path data_directory;
-  base::Path seawall;                  // this program, for restore_command
+  base::Path seawall;                  // what restore_command runs
   base::Path policy;                   // absolute; for restore_command
   std::optional<base::Path> programs;  // of the server
   struct Scrub {
