@@ -10,8 +10,8 @@
 namespace app {
 
 struct DaemonOrder {
-  base::Path policies;             // a policy, or a folder of them: *.yaml
-  bool once = false;               // do what is due, and end
+  base::Path policies;           // a policy, or a folder of them: *.yaml
+  bool once = false;             // do what is due, and end
   std::string version;           // of this program
   std::string environment = {};  // the text of the environment file, as this process took it
 };

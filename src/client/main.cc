@@ -39,7 +39,9 @@ constexpr int done_within_seconds = 90;
 constexpr const char* usual_socket = "/run/seawall/push.sock";
 constexpr size_t segment_name_size = 24;
 constexpr unsigned spooled_enough = 8;  // more than half of what is fetched ahead
-constexpr int cannot_start = 126;       // for restore_command too: above 125, so recovery stops
+constexpr int patience_tries = 10'000;
+constexpr int between_tries_us = 500;
+constexpr int cannot_start = 126;  // for restore_command too: above 125, so recovery stops
 
 // What the command line says, if it is one of ours.
 struct Order {
@@ -271,6 +273,19 @@ bool is_fetched_ahead(const std::string& spool) {
   return lock.ok() && flock(lock.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
+// Whether the segment lay there, or came while we waited for who was fetching it just then: that is
+// sooner than to fetch it a second time.
+bool take(const std::string& spool, const std::string& name, const std::string& to) {
+  const std::string from = spool + "/" + name;
+  const std::string under_way = from + ".seawall";
+  for (int tries = 0; rename(from.c_str(), to.c_str()) != 0; ++tries) {
+    const bool comes = tries < patience_tries && is_there(under_way) && is_fetched_ahead(spool);
+    if (!comes) return rename(from.c_str(), to.c_str()) == 0;
+    usleep(between_tries_us);
+  }
+  return true;
+}
+
 // 0 when the segment lay there, and what comes next is seen to.
 std::optional<int> get(const Order& order) {
   const std::string& name = order.words[2];
@@ -279,7 +294,7 @@ std::optional<int> get(const Order& order) {
   if (!text || name.find('/') != std::string::npos) return std::nullopt;
   const Json plan = Json::parse(*text, nullptr, false);
   const std::string spool = plan.is_object() ? text_of(plan, "spool") : "";
-  if (spool.empty() || rename((spool + "/" + name).c_str(), to.c_str()) != 0) return std::nullopt;
+  if (spool.empty() || !take(spool, name, to)) return std::nullopt;
   if (spooled(spool) > spooled_enough || is_fetched_ahead(spool)) return 0;
   return std::nullopt;  // seawall finds the segment in its place, and fetches ahead
 }

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 
 import harness
 from harness import ClusterTest, main, run
@@ -58,9 +59,19 @@ class Client(ClusterTest):
         with open(os.path.join(self.spool, "lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.assertEqual(self.get(2).code, 0)
-        done = self.get(3)
-        self.assertGreater(done.code, 125, done)
-        self.assertIn("/nonexistent.yaml", done.err)
+            # One that is being fetched is waited for.
+            coming = os.path.join(self.spool, "000000010000000000000020")
+            with open(coming + ".seawall", "w") as file:
+                file.write("segment 32")
+            threading.Timer(0.5, os.rename, (coming + ".seawall", coming)).start()
+            self.assertEqual(self.get(32).code, 0)
+            self.assertEqual(harness.read(self.to), b"segment 32")
+        with open(coming + ".seawall", "w"):
+            pass  # left behind by one that was killed
+        for number in (3, 32):
+            done = self.get(number)
+            self.assertGreater(done.code, 125, done)
+            self.assertIn("/nonexistent.yaml", done.err)
 
     def test_it_fetches_what_is_not_there_as_seawall_does(self):
         self.primary = self.make_cluster()
