@@ -184,7 +184,7 @@ h1 { font-size: 1.9rem; margin: 0 0 1rem; } h2 { font-size: 1.3rem; margin: 2.2r
 h3 { font-size: 1.05rem; margin: 1.5rem 0 .4rem; }
 table { border-collapse: collapse; width: 100%; margin: .6rem 0 1rem; font-size: .93em; }
 th, td { border: 1px solid #d5dae0; padding: .35rem .6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-th { background: #f2f4f7; }
+th { background: #f2f4f7; overflow-wrap: normal; }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: .9em; }
 code { background: #f2f4f7; padding: .1em .3em; border-radius: 3px; }
 pre { background: #f2f4f7; padding: .7rem .9rem; border-radius: 5px; white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -194,42 +194,55 @@ void FrameReader::expect(std::vector<FrameAddress> frames) {
 
 // Up to where one request for this frame fetches.
 uint64_t FrameReader::end_of_window(const FrameAddress& frame) const {
+  const uint64_t most = repository_.store().worth_asking_for();
   uint64_t end = frame.offset + frame.stored_bytes;
   auto next = std::ranges::lower_bound(expected_, frame);
   if (next == expected_.end() || *next != frame) return end;
   for (; next != expected_.end() && next->pack == frame.pack; ++next) {
     const uint64_t next_end = next->offset + next->stored_bytes;
-    if (next->offset > end + gap_bytes || next_end > frame.offset + ahead_bytes) break;
+    if (next->offset > end + gap_bytes || next_end > frame.offset + most) break;
     end = std::max(end, next_end);
   }
   return end;
 }
 
-void FrameReader::fetch(const FrameAddress& frame, uint64_t end, std::stop_token stop) {
-  window_.pack = {};  // holds nothing until it is read whole
-  window_.bytes.resize(end - frame.offset);
-  repository_.store().read(pack_key(epoch_, frame.pack), frame.offset, window_.bytes, stop);
-  window_.pack = frame.pack;
-  window_.begin = frame.offset;
+void FrameReader::fetch(Window& window, const FrameAddress& frame, uint64_t end,
+                        std::stop_token stop) const {
+  window.pack = {};  // holds nothing until it is read whole
+  window.bytes.resize(end - frame.offset);
+  repository_.store().read(pack_key(epoch_, frame.pack), frame.offset, window.bytes, stop);
+  window.pack = frame.pack;
+  window.begin = frame.offset;
+}
+
+const FrameReader::Window& FrameReader::window_with(const FrameAddress& frame,
+                                                    std::stop_token stop) {
+  auto at = std::ranges::find(windows_, frame.pack, &Window::pack);
+  if (at == windows_.end()) {
+    if (windows_.size() < windows_max) windows_.emplace_back();
+    at = std::prev(windows_.end());
+  }
+  windows_.splice(windows_.begin(), windows_, at);
+  Window& window = windows_.front();
+  if (window.holds(frame)) return window;
+  const uint64_t own_end = frame.offset + frame.stored_bytes;
+  const uint64_t end = end_of_window(frame);
+  try {
+    fetch(window, frame, end, stop);
+  } catch (const base::Error& failure) {
+    // One that is damaged behind this one must not be taken for this one.
+    if (failure.kind() != ErrorKind::corrupt || end == own_end) throw;
+    fetch(window, frame, own_end, stop);
+  }
+  return window;
 }
 
 void FrameReader::read(const FrameAddress& frame, Bytes& raw, std::stop_token stop) {
   base::while_doing(pack_key(epoch_, frame.pack).text(), [&] {
-    if (!window_.holds(frame)) {
-      const uint64_t own_end = frame.offset + frame.stored_bytes;
-      const uint64_t end = end_of_window(frame);
-      try {
-        fetch(frame, end, stop);
-      } catch (const base::Error& failure) {
-        // One that is damaged behind this one must not be taken for this one.
-        if (failure.kind() != ErrorKind::corrupt || end == own_end) throw;
-        fetch(frame, own_end, stop);
-      }
-    }
+    const Window& window = window_with(frame, stop);
     raw.resize(frame.raw_bytes);
     decompressor_.decompress_exactly(
-        base::ByteView(window_.bytes).subspan(frame.offset - window_.begin, frame.stored_bytes),
-        raw);
+        base::ByteView(window.bytes).subspan(frame.offset - window.begin, frame.stored_bytes), raw);
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <vector>
 
@@ -79,7 +80,8 @@ PackIndex read_pack_index(const Repository& repository, EpochNumber epoch, const
                           std::stop_token stop);
 
 // Reads and decompresses frames, one at a time, into `raw`, which gets its size. Whoever uses a
-// block checks its digest. Belongs to one thread; holds at most `ahead_bytes` of what was expected.
+// block checks its digest. Belongs to one thread; holds as much of `windows_max` packs, of what was
+// expected, as the store finds worth asking for.
 class FrameReader {
  public:
   FrameReader(const Repository& repository, EpochNumber epoch)
@@ -90,7 +92,9 @@ class FrameReader {
   // Throws absent, corrupt, and whatever the store does.
   void read(const FrameAddress& frame, base::Bytes& raw, std::stop_token stop);
 
-  static constexpr uint64_t ahead_bytes = 2 * base::MiB;
+  // A snapshot fills several packs at once, so frames that are read after each other lie in turn in
+  // each of them.
+  static constexpr size_t windows_max = 4;
   static constexpr uint64_t gap_bytes =
       64 * base::KiB;  // fetched for nothing rather than asked for
 
@@ -103,13 +107,14 @@ class FrameReader {
     bool holds(const FrameAddress& frame) const;
   };
   uint64_t end_of_window(const FrameAddress& frame) const;
-  void fetch(const FrameAddress& frame, uint64_t end, std::stop_token stop);
+  const Window& window_with(const FrameAddress& frame, std::stop_token stop);
+  void fetch(Window& window, const FrameAddress& frame, uint64_t end, std::stop_token stop) const;
 
   const Repository& repository_;
   EpochNumber epoch_;
   base::Decompressor decompressor_;
   std::vector<FrameAddress> expected_;  // in order
-  Window window_;
+  std::list<Window> windows_;           // the one used last is the first
 };
 
 }  // namespace repository

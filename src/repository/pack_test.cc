@@ -166,6 +166,25 @@ TEST(Pack, is_not_taken_for_another) {
                                        new_pack_id(base::Instant{}), {}));
 }
 
+// As a snapshot of two threads has written them, and a file is read whose pieces both took.
+TEST(FrameReader, fetches_once_what_lies_in_several_packs_in_turn) {
+  testing::Dice dice;
+  SampleRepository sample;
+  std::vector<FrameAddress> frames;
+  const Packs one = write_packs(sample, dice, 24, base::MiB, 1000);
+  const Packs other = write_packs(sample, dice, 24, base::MiB, 1000);
+  for (size_t i = 0; i < 24; ++i) {
+    frames.push_back(one.frames.at(i).address);
+    frames.push_back(other.frames.at(i).address);
+  }
+  FrameReader reader(sample.repository, sample.epoch.number);
+  reader.expect(frames);
+  const uint64_t before = sample.faulty.calls();
+  base::Bytes raw;
+  for (const FrameAddress& frame : frames) reader.read(frame, raw, {});
+  EXPECT_LE(sample.faulty.calls() - before, 4u);
+}
+
 TEST(FrameReader, refuses_a_frame_that_is_not_there_or_not_that_long) {
   testing::Dice dice;
   SampleRepository sample;

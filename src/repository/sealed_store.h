@@ -51,6 +51,7 @@ class SealedStore final : public storage::ObjectStore {
   std::optional<crypto::Label> label(const storage::ObjectKey& key, std::stop_token stop);
 
   std::string url() const override { return below_.url(); }
+  uint64_t worth_asking_for() const override { return below_.worth_asking_for(); }
   storage::PutOutcome put_if_absent(const storage::ObjectKey& key, base::ByteView body,
                                     std::stop_token stop) override;
   std::unique_ptr<storage::ObjectWriter> begin_write(const storage::ObjectKey& key,

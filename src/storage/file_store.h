@@ -20,6 +20,7 @@ class FileStore final : public ObjectStore {
   explicit FileStore(base::Path folder);
 
   std::string url() const override { return "file://" + folder_.string(); }
+  uint64_t worth_asking_for() const override { return 0; }
   const base::Path& folder() const { return folder_; }
   PutOutcome put_if_absent(const ObjectKey& key, base::ByteView body,
                            std::stop_token stop) override;

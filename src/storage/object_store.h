@@ -85,6 +85,10 @@ struct ObjectStore {
   virtual std::optional<base::Bytes> get(const ObjectKey& key, uint64_t bytes_max,
                                          std::stop_token stop);
 
+  // How many bytes of an object one read() had better ask for where they are wanted next; 0 where
+  // asking costs nothing.
+  virtual uint64_t worth_asking_for() const { return 2 * base::MiB; }
+
   // Every object whose key starts with `prefix`, in order of keys (bytewise). `visit` returns false
   // to end early.
   virtual void list(const std::string& prefix, const std::function<bool(const ObjectInfo&)>& visit,

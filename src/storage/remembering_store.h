@@ -37,6 +37,7 @@ class RememberingStore final : public ObjectStore {
       : store_(std::move(store)), memory_(std::move(memory)) {}
 
   std::string url() const override { return store_->url(); }
+  uint64_t worth_asking_for() const override { return store_->worth_asking_for(); }
   PutOutcome put_if_absent(const ObjectKey& key, base::ByteView body,
                            std::stop_token stop) override;
   std::unique_ptr<ObjectWriter> begin_write(const ObjectKey& key, const WriteOptions& options,

@@ -18,6 +18,7 @@ class ThrottledStore final : public ObjectStore {
       : store_(std::move(store)), limit_(std::move(limit)), free_prefix_(std::move(free_prefix)) {}
 
   std::string url() const override { return store_->url(); }
+  uint64_t worth_asking_for() const override { return store_->worth_asking_for(); }
   PutOutcome put_if_absent(const ObjectKey& key, base::ByteView body,
                            std::stop_token stop) override;
   std::unique_ptr<ObjectWriter> begin_write(const ObjectKey& key, const WriteOptions& options,

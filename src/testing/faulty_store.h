@@ -31,6 +31,7 @@ class FaultyStore final : public storage::ObjectStore {
   uint64_t calls() const { return calls_; }  // since fail_call()
 
   std::string url() const override { return store_.url(); }
+  uint64_t worth_asking_for() const override { return store_.worth_asking_for(); }
   storage::PutOutcome put_if_absent(const storage::ObjectKey& key, base::ByteView body,
                                     std::stop_token stop) override;
   std::unique_ptr<storage::ObjectWriter> begin_write(const storage::ObjectKey& key,

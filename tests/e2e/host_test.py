@@ -47,7 +47,7 @@ class Installed(ClusterTest):
         before = os.stat(program).st_ino
         self.install(PREFIX="/usr", DESTDIR=stage)
         self.assertNotEqual(os.stat(program).st_ino, before)
-        self.assertEqual([f for f in os.listdir(os.path.dirname(program))], ["seawall"])
+        self.assertEqual(sorted(os.listdir(os.path.dirname(program))), ["seawall", "seawall-wal"])
         running.communicate()
         refused = run(os.path.join(TREE, "tools", "install.sh"), harness.SEAWALL, env={"PREFIX": "usr"}, check=False)
         self.assertEqual(refused.code, 2)

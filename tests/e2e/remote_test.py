@@ -76,7 +76,10 @@ class Remote(ClusterTest):
         return super().seawall(*arguments, **options)
 
     def receive(self, cluster):
-        receiver = subprocess.Popen([harness.SEAWALL, "--policy", self.policy, "-q", "wal", "receive"],
+        # Of its own: a receiver follows its policy, and tests change ours.
+        policy = os.path.join(self.folder, "receiver.yaml")
+        shutil.copy(self.policy, policy)
+        receiver = subprocess.Popen([harness.SEAWALL, "--policy", policy, "-q", "wal", "receive"],
                                     env={**os.environ, "PGPASSFILE": self.passfile})
         self.receivers.append(receiver)
         self.wait_for(lambda: cluster.sql("select count(*) from pg_replication_slots where active") == "1",
