@@ -35,6 +35,7 @@ def arguments():
     parser.add_argument("--scale", type=float, default=1.0, help="1: B has 1.7 GB, M 100 000 files")
     parser.add_argument("--latency", type=float, default=0.02, help="seconds")
     parser.add_argument("--clusters", default="BM")
+    parser.add_argument("--settings", default="bundle block,bundle", help="the peer's; with blocks, M's restore takes a quarter of an hour")
     parser.add_argument("--keep", action="store_true", help="keep the clusters for the next run")
     return parser.parse_args()
 
@@ -42,7 +43,8 @@ def arguments():
 def contestants(options, rgw):
     version = files.version(options.peer)
     peers = [buckets.SealedPgBackRest(version, options.peer, label, options.work, **settings)
-             for label, settings in (("bundle block", {"repo1_bundle": "y", "repo1_block": "y"}), ("bundle", {"repo1_bundle": "y"}))]
+             for label, settings in (("bundle block", {"repo1_bundle": "y", "repo1_block": "y"}), ("bundle", {"repo1_bundle": "y"}))
+             if label in options.settings.split(",")]
     return [one.settle(rgw) for one in (buckets.SealedSeawall(harness.SEAWALL, options.work), *peers)]
 
 

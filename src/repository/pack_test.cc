@@ -1,5 +1,7 @@
 #include "repository/pack.h"
 
+#include <gmock/gmock.h>
+
 #include "testing/dice.h"
 #include "testing/errors.h"
 #include "testing/sample_repository.h"
