@@ -131,6 +131,29 @@ void read_parts(const Json& json, DrillRecord& record) {
   record.notes = member<std::vector<std::string>>(json, "notes");
 }
 
+std::string_view without_random_end(const storage::ObjectInfo& object) {
+  const std::string_view key = object.key.text();
+  return key.substr(0, key.rfind('-'));
+}
+
+// Of one kind, oldest first. A key tells the second; of several within one, the records tell.
+std::vector<DrillRecord> read_newest(const Repository& repository, DrillKind kind,
+                                     size_t newest_max, std::stop_token stop) {
+  const std::vector<storage::ObjectInfo> all =
+      storage::list_all(repository.store(), prefix_of(kind), stop);
+  size_t first = all.size() - std::min(all.size(), newest_max);
+  while (first > 0 && first < all.size() &&
+         without_random_end(all[first - 1]) == without_random_end(all[first]))
+    --first;
+  std::vector<DrillRecord> records;
+  for (size_t i = first; i < all.size(); ++i)
+    records.push_back(drill_record_from_json(repository.read_json(all[i].key, drill_type, stop)));
+  std::ranges::sort(records, {}, &DrillRecord::started);
+  if (records.size() > newest_max)
+    records.erase(records.begin(), records.end() - static_cast<std::ptrdiff_t>(newest_max));
+  return records;
+}
+
 }  // namespace
 
 std::string_view name(DrillKind kind) {
@@ -291,10 +314,8 @@ std::vector<DrillRecord> read_drills(const Repository& repository, size_t newest
                                      std::stop_token stop) {
   std::vector<DrillRecord> records;
   for (const DrillKind kind : all_drill_kinds) {
-    const std::vector<storage::ObjectInfo> all =
-        storage::list_all(repository.store(), prefix_of(kind), stop);
-    for (size_t i = all.size() - std::min(all.size(), newest_max); i < all.size(); ++i)
-      records.push_back(drill_record_from_json(repository.read_json(all[i].key, drill_type, stop)));
+    for (DrillRecord& record : read_newest(repository, kind, newest_max, stop))
+      records.push_back(std::move(record));
   }
   std::ranges::sort(records, {}, &DrillRecord::started);
   return records;

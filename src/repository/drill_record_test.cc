@@ -102,6 +102,14 @@ TEST(DrillRecord, is_kept_by_kind_and_read_in_order_of_time) {
   };
   EXPECT_THAT(ids(9), ElementsAre(first.id, second.id, third.id));
   EXPECT_THAT(ids(1), ElementsAre(second.id, third.id));
+  // Two within a second: their ids do not tell which is the newer.
+  DrillRecord early = some_drill(DrillKind::weekly, "2026-11-22T00:00:00.1Z");
+  DrillRecord late = some_drill(DrillKind::weekly, "2026-11-22T00:00:00.6Z");
+  early.id = base::to_compact(early.started) + "-ffffffff";
+  late.id = base::to_compact(late.started) + "-00000000";
+  for (const DrillRecord* one : {&early, &late}) put_drill(repository, *one, {});
+  EXPECT_THAT(ids(1), ElementsAre(second.id, third.id, late.id));
+  EXPECT_THAT(ids(2), ElementsAre(first.id, second.id, third.id, early.id, late.id));
   EXPECT_EQ(read_drill(repository, second.id, {}).kind, DrillKind::latest);
   EXPECT_ERROR(absent, read_drill(repository, "20261108T000000Z-00000000", {}));
   EXPECT_ERROR(absent, read_drill(repository, "../snapshots", {}));
